@@ -8,11 +8,15 @@ from collections.abc import Iterator
 _NUMBERS = {
     **dict.fromkeys(("dual", "two", "twice", "twin", "double", "pair", "couple", "zwei", "deux", "dos"), 2),
     **dict.fromkeys(("three", "triple", "drei", "trois", "tres"), 3),
-    **dict.fromkeys(("four", "quad", "vier", "quatre"), 4),
-    "five": 5,
-    "six": 6,
-    "seven": 7,
-    "eight": 8,
+    **dict.fromkeys(("four", "quad", "vier", "quatre", "cuatro"), 4),
+    **dict.fromkeys(("five", "fünf", "cinq", "cinco"), 5),
+    **dict.fromkeys(("six", "sechs", "seis"), 6),
+    **dict.fromkeys(("seven", "sieben", "sept", "siete"), 7),
+    **dict.fromkeys(("eight", "acht", "huit", "ocho", "octo"), 8),
+    "nine": 9,
+    "ten": 10,
+    **dict.fromkeys(("twelve", "dozen"), 12),
+    "sixteen": 16,
     **dict.fromkeys(("one", "single"), 1),
 }
 _COUNTS = tuple(
@@ -37,6 +41,15 @@ _BEFORE_SIZE = re.compile(
 )
 """``MI50 x8 32GB``: a number of cards before their memory."""
 
+_SIZE_BEFORE = re.compile(
+    r"([0-9.]+ ?(?:gib|gb|g))\s*[(:,=]\s*([0-9]{1,2}\s*[x×*][^()]+?)\s*\)?", re.IGNORECASE
+)
+"""``96GB (4x 3090)``: the memory of all, then the cards."""
+
+_COMPUTER = re.compile(r"(?:nvidia\s+)?dgx[\s-]*([abh][1-3]00)\b(?!\s*x)(.*)", re.IGNORECASE)
+"""A DGX of these names has eight: https://docs.nvidia.com/dgx/ (user guides of DGX A100, H100/H200, B200, B300)."""
+_IN_A_COMPUTER = 8
+
 _LAST = re.compile(
     r"[\s,;(-]+(?:(?:qty|quantity|count)[\s.:=]*([0-9]{1,4})|([0-9]{1,2})\s*(?:[x×*]|pcs?|pieces|units|cards|gpus))\.?\)?$",
     re.IGNORECASE,
@@ -54,6 +67,12 @@ def counted(text: str) -> Iterator[tuple[int, str]]:
     """
     The ways to read a text as a number of GPUs and a name, the likeliest first.
     """
+    computer = _COMPUTER.fullmatch(text)
+    if computer is not None:
+        yield _IN_A_COMPUTER, f"{computer[1]}{computer[2]}"
+    of_all = _SIZE_BEFORE.fullmatch(text)
+    if of_all is not None:
+        yield from ((number, f"{name} {of_all[1]}") for number, name in counted(of_all[2]))
     before = _BEFORE_SIZE.fullmatch(text)
     if before is not None:
         yield int(before[2]), f"{before[1]} {before[3]}"

@@ -30,7 +30,24 @@ from llmprobe.words.message import message
 MOST_GPUS = 16
 """As llama.cpp b11549 can use (src/llama.cpp, llama_max_devices)."""
 
-_NONE = frozenset(("none", "no", "no gpu", "cpu", "cpu only", "cpu-only", "without", "-", "なし"))
+_NONE = frozenset(
+    (
+        "none",
+        "no",
+        "no gpu",
+        "cpu",
+        "cpu only",
+        "cpu-only",
+        "without",
+        "-",
+        "なし",
+        "無し",
+        "无",
+        "keine",
+        "keiner",
+        "aucune",
+    )
+)
 _SEVERAL = re.compile(r"\s*(?:,|\+|&|;|\band\b|\bund\b|\bet\b|\bplus\b|[|]|(?<!w)/(?!s))\s*", re.IGNORECASE)
 _SIDE_BY_SIDE = re.compile(r"\s+(?=[0-9]{1,2}[x×]\s?[a-z0-9])", re.IGNORECASE)
 """``1x4090 2x3090``: without a comma."""
@@ -48,8 +65,15 @@ _LINKED = re.compile(
 _BY_NVLINK = re.compile(r"(?<!no )(?<!without )(?<!without an )\bnv-?link", re.IGNORECASE)
 
 _ONLY_SIZE = re.compile(
-    r"([0-9]{1,5}(?:\.[0-9]{1,3})?(?=\s*g[ibo])|[0-9]{1,3}(?=\s*g))\s*(?:gib|gb|go|g)", re.IGNORECASE
+    r"([0-9]{1,5}(?:\.[0-9]{1,3})?(?=\s*g[ibo])|[0-9]{1,3}(?=\s*g)|[0-9]{1,7}(?=\s*mi?b))\s*(?:gib|gb|go|g|mib|mb)",
+    re.IGNORECASE,
 )
+_RAM = re.compile(
+    r"([0-9]{1,5}(?: ?x ?[0-9]{1,4})? ?g(?:i?b)?)\s*(?:of\s+)?(?:system\s+|main\s+)?"
+    r"((?:ram|ddr[2-6](?:[ -][0-9]{4,5})?)(?:\s+ram)?)",
+    re.IGNORECASE,
+)
+"""``64GB DDR5-6000`` beside a card: the memory of the host."""
 
 _VENDOR_WORDS: dict[str, Literal["nvidia", "amd", "intel"]] = {
     "nvidia": "nvidia",
@@ -113,11 +137,13 @@ def wanted_gpus(text: str) -> tuple[Wanted, ...]:
     stripped = with_count_last(_LINKED.sub(" ", stripped).strip() or stripped)
     if stripped.lower() in _NONE:
         return ()
+    parts = [part for part in _SEVERAL.split(stripped) if part]
+    if len(parts) > 1 and (ram := next((part for part in parts if _RAM.fullmatch(part)), None)) is not None:
+        raise UsageError(message("error.ram-in-gpu", text=ram), hint=message("hint.ram-in-gpu", text=ram))
     if ":" not in stripped:
         alone = _resolved(stripped) if stripped else None
         if alone is not None:
             return (alone,)
-    parts = [part for part in _SEVERAL.split(stripped) if part]
     if len(parts) == 1:
         parts = _SIDE_BY_SIDE.split(stripped)
     if len(parts) > 1:
@@ -292,7 +318,7 @@ def _described(text: str) -> Wanted:
     rate = parse_rate(figures[1]) if len(figures) > 1 else None
     if not name or size is None or len(figures) > 2 or (len(figures) > 1 and not rate):
         raise UsageError(message("error.gpu-description", text=text), hint=message("hint.gpu-description"))
-    size_gb = _size_of(text, float(size[1]))
+    size_gb = _size_of(text, size_in(size[0]) or 0)
     known = () if size_in(name) else named(name) or rows_spelled(name)
     if len({row.name for row in known}) > 1:
         known = tuple(row for row in known if row.usual or _fits(row, size_gb))

@@ -72,14 +72,17 @@ _BOARDS = re.compile(
     r"ftw3?|xc3?|nitro|pulse|aorus|eagle|windforce|phantom|red devil|hellhound|taichi|steel legend|challenger|"
     r"merc ?(?:310|319)?|speedster|qick|swft|amp|trinity|gamerock|jetstream|gamingpro|turbo|aero|blower|reference|"
     r"proart|prime|noctua|white|black|astral|master|xtreme|elite|waterforce|expert|armor|shadow|inspire|vanguard|liquid|"
+    r"pci-?e(?: ?(?:x16|[345]\.0|gen ?[345]))?|sxm[2-6]?|oam|"
     r"phoenix|ghost|solid|infinit[ey]|uprising|epic|xlr8|verto|hof|ichill|twin edge|igame|vulcan|neptune|reaper|"
     r"fighter|toxic|quicksilver|magnetic air|creator|orc|luna|roc)(?![a-z0-9])"
 )
-"""Words of board makers, which say nothing of the chip."""
+"""Words of board makers, and of slots where no two products differ in them: they say nothing of the chip."""
 
 _MENDED = frozenset(
     {
-        *_IDLE,
+        *(word for word in _IDLE if len(word) > 3),
+        "amd",
+        "gpu",
         *_BRANDS,
         "laptop",
         "mobile",
@@ -303,7 +306,10 @@ def _short_forms(own: Spelling) -> Iterator[Spelling]:
         yield _with(own, tuple(word for word in words if word != "a"))
     if "laptop" in words:
         # Chips that laptops alone have are not called so.
-        yield _with(own, (*(word for word in words if word != "laptop"), "m"))
+        bare = tuple(word for word in words if word != "laptop")
+        yield _with(own, (*bare, "m"))
+        if {"m", "mx", "s"} & {*words}:
+            yield _with(own, bare)
 
 
 def _with(own: Spelling, words: tuple[str, ...]) -> Spelling:

@@ -3,6 +3,7 @@ How fast PCIe is: the only place that knows the rate of a lane.
 """
 
 import re
+import unicodedata
 
 import msgspec
 
@@ -73,7 +74,7 @@ def parse_slots(text: str) -> tuple[Slot, ...]:
         UsageError: a part names no generation from 1 to 6 and no lanes that there are.
     """
     slots = []
-    for part in text.split(","):
+    for part in re.split(r"[,+]", unicodedata.normalize("NFKC", text)):
         found = re.fullmatch(_WRITTEN, part)
         slot = Slot() if found is None else Slot(generation=_int(found[1]), lanes=_int(found[2] or found[3]))
         if slot == Slot() or slot.lanes not in (None, *_LANES):

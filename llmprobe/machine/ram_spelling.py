@@ -17,6 +17,8 @@ from llmprobe.words.message import message
 _SIZE = re.compile(
     r"(?<![0-9.])([0-9]{1,6}(?:\.[0-9]{1,6})?)\s*([kmgt](?:ib|b)?|b)(?![a-z0-9/])", re.IGNORECASE
 )
+_GIGABYTES = re.compile(r"(?i)(?<=[0-9])\s*(?:gigabytes?|gigs?|go\b|ギガ(?:バイト)?)")
+_MEMORY = re.compile("メモリー?|内存|記憶體|메모리")
 _MODULES = re.compile(r"([0-9]{1,3})\s*[x×*]\s*$", re.IGNORECASE)
 _KIND = re.compile(r"\b((?:lp)?ddr[1-6]x?|mrdimm)\b", re.IGNORECASE)
 _PC = re.compile(r"\bpc[2-5]l?-([0-9]{4,6})[a-z]?\b", re.IGNORECASE)
@@ -75,7 +77,7 @@ def parse_ram(text: str) -> Ram:
     Raises:
         UsageError: it has no size, or more than it that is no kind, speed or number of channels.
     """
-    text = unicodedata.normalize("NFKC", text)
+    text = _MEMORY.sub(" ", _GIGABYTES.sub("GB", unicodedata.normalize("NFKC", text)))
     found = _SIZE.search(text)
     if found is None and _KIND.search(text):
         raise UsageError(message("error.ram-malformed", given=text), hint=message("hint.ram-spelling"))
@@ -106,6 +108,7 @@ def parse_ram(text: str) -> Ram:
         channels = _COUNTS[word.lower()] if word else int(one or other)
     if (
         rest.strip()
+        or before.strip() == "-"
         or (mts is not None and not _LEAST_MTS <= mts <= _MOST_MTS)
         or (channels is not None and not 1 <= channels <= _MOST_CHANNELS)
         or modules == 0

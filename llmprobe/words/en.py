@@ -458,6 +458,8 @@ SENTENCES: dict[str, str] = {
     "error.gpu-cores": "{device} is not made with {cores} GPU cores",
     "hint.gpu-cores": "it has {cores:or}",
     "error.gpu-text-too-long": "a text of {letters} letters names no GPU; at most {most} are read",
+    "error.ram-in-gpu": "'{text}' is the memory of the host, not a GPU",
+    "hint.ram-in-gpu": 'give it as --ram "{text}"',
     "error.gpu-description": "'{text}' does not describe a GPU",
     "hint.gpu-description": "write name, memory and optionally bandwidth: 'name:24GB' or 'name:24GB:608GB/s'",
     "error.shared-memory-alone": "{device} shares the memory of its host and cannot be combined with other GPUs",

@@ -428,6 +428,8 @@ SENTENCES: dict[str, str] = {
     "error.gpu-cores": "{device}に{cores} GPUコアの製品はありません",
     "hint.gpu-cores": "GPUコア数は{cores:or}です",
     "error.gpu-text-too-long": "{letters}文字のテキストはGPUの名前ではありません。読み取るのは{most}文字までです",
+    "error.ram-in-gpu": "「{text}」はGPUではなく本体のメモリです",
+    "hint.ram-in-gpu": '--ram "{text}" と指定してください',
     "error.gpu-description": "「{text}」はGPUの指定として読めません",
     "hint.gpu-description": "名前、メモリ容量、必要なら帯域幅を書いてください: 'name:24GB'、'name:24GB:608GB/s'",
     "error.shared-memory-alone": "{device}はホストとメモリを共有するため、ほかのGPUと組み合わせられません",

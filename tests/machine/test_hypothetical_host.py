@@ -177,6 +177,8 @@ def test_an_unlisted_processor_is_said_to_be_unlisted() -> None:
         ("x8", [(None, 8)]),
         ("5", [(5, None)]),
         ("5x16,4x4", [(5, 16), (4, 4)]),
+        ("4x8 + 4x4", [(4, 8), (4, 4)]),
+        ("４x１６", [(4, 16)]),
     ],
 )
 def test_slots_as_people_write_them(text: str, slots: list[tuple[int | None, int | None]]) -> None:

@@ -30,6 +30,10 @@ from tests.machine.fake import GIB
         ("32GB LPDDR5X-7500", 32, "LPDDR5X", 7500, None, None),
         ("32GB PC4-25600", 32, None, 3200, None, None),
         ("６４ＧＢ　ＤＤＲ５－６０００", 64, "DDR5", 6000, None, None),
+        ("64 gigs DDR5-6000", 64, "DDR5", 6000, None, None),
+        ("64 Gigabytes", 64, None, None, None, None),
+        ("2x32 Go DDR4", 64, "DDR4", None, None, 2),
+        ("メモリ64ギガ", 64, None, None, None, None),
     ],
 )
 def test_ram_as_people_write_it(
@@ -53,6 +57,7 @@ def test_ram_as_people_write_it(
         ("64GB DDR9-9000", "error.ram-malformed", "DDR5-6000"),
         ("64GB DDR5 x0", "error.ram-malformed", "DDR5-6000"),
         ("64GB DDR5 x99", "error.ram-malformed", "DDR5-6000"),
+        ("-8GB", "error.ram-malformed", "DDR5-6000"),
         ("0x32GB DDR5", "error.ram-malformed", "DDR5-6000"),
     ],
 )
