@@ -31,6 +31,7 @@ from benchmarks import (
     accuracy_quants,
     accuracy_recipes,
     accuracy_second,
+    accuracy_serving_speed,
     accuracy_speed,
     accuracy_table,
 )
@@ -107,6 +108,7 @@ def measure() -> Accuracy:
             *_of_recipes(),
             *_of_projectors(),
             *of_speeds_held(speeds),
+            accuracy_serving_speed.quantity(accuracy_serving_speed.measure()),
             *of_quality(),
         ),
         coverage=coverage(),

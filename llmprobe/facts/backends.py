@@ -113,6 +113,7 @@ class Backend(msgspec.Struct, frozen=True, kw_only=True):
     torch_bytes: int = 0
     torch_counts_graphs: bool = True
     torch_counts_by_device: bool = False
+    torch_share: float = 1.0
     drivers: dict[str, Driver]
 
 
@@ -164,6 +165,7 @@ _ALL = (
         torch_bytes=_GIB,  # by logs of MI300X
         torch_counts_graphs=False,
         torch_counts_by_device=True,
+        torch_share=0.75,  # by published speeds of MI300X
         drivers={"": _CUDA},
     ),
     Backend(

@@ -31,18 +31,23 @@ def _settings(case: Case, *, tensor: int = 1, pipeline: int = 2) -> ServingSetti
     )
 
 
-def _step(case: Case, users: int, *, pipeline: int = 2, hop_s: float = 0.0) -> float:
-    found = speed.step_seconds(case, _settings(case, pipeline=pipeline), users, 0, hop_s)
+def _step(case: Case, users: int, *, pipeline: int = 2, hop_s: float = 0.0, end: int = 0) -> float:
+    pace = speed.Pace(hop_s, end)
+    found = speed.step_seconds(case, _settings(case, pipeline=pipeline), users, 0, pace)
     assert found is not None
     return found
 
 
 def test_one_request_goes_through_one_stage_after_the_other() -> None:
-    """Each reads its weights at three quarters of its own bandwidth, and each layer takes 40 µs besides."""
+    """
+    Each reads its weights at three quarters of its own bandwidth, each layer takes 45 µs
+    besides, and the request 10 µs in each stage.
+    """
     case = _case(CARD, SLOW)
     settings = _settings(case)
     first, last = (rank_weights(case, settings, stage) for stage in (0, 1))
-    by_hand = first.layers / (0.75 * 10**12) + (last.layers + last.output) / (0.75 * 10**11) + LAYERS * 40e-6
+    read = first.layers / (0.75 * 10**12) + (last.layers + last.output) / (0.75 * 10**11)
+    by_hand = read + LAYERS * 45e-6 + 2 * 10e-6
 
     assert _step(case, 1) == pytest.approx(by_hand)
 
@@ -58,7 +63,7 @@ def test_two_requests_are_served_at_the_same_time() -> None:
 def test_a_large_batch_waits_for_arithmetic() -> None:
     """
     100,000 requests without a cache on an H100: two operations for each of its parameters and requests, at 45 % of the
-    rate, more than its weights take to read.
+    rate, more than its weights take to read, and 10 µs for each request.
     """
     card = msgspec.structs.replace(
         CARD, name="NVIDIA H100 80GB HBM3", bandwidth_bytes_per_s=3_350_000_000_000
@@ -66,7 +71,7 @@ def test_a_large_batch_waits_for_arithmetic() -> None:
     case = _case(card)
     flops = fp16_flops(card.name, card.bandwidth_bytes_per_s)
     assert flops is not None
-    by_hand = 2 * case.model.parameters * 100_000 / (0.45 * flops) + LAYERS * 40e-6
+    by_hand = 2 * case.model.parameters * 100_000 / (0.45 * flops) + LAYERS * 45e-6 + 1.0
 
     assert _step(case, 100_000, pipeline=1) == pytest.approx(by_hand)
 
@@ -97,14 +102,22 @@ def test_a_prompt_goes_over_the_network_token_by_token() -> None:
 
 
 def test_the_range_holds_what_a_hop_may_take() -> None:
-    """At the slow end each hop takes 2 ms and all else 1 / 0.55, at the fast end 0.1 ms and 1 / 1.35."""
+    """
+    At the slow end each hop takes 2 ms, a layer 140 µs and a request 50 µs (in each of two stages), and all of it
+    1 / 0.55; at the fast end 0.1 ms, 30 µs, nothing and 1 / 1.35.
+    """
     case = _case(CARD, CARD, network=GIGABIT)
     found = speed.generation(case, _settings(case), 1, 0)
     assert found is not None
 
-    assert found.low == pytest.approx(0.55 / _step(case, 1, hop_s=0.002))
+    # Without its hops.
+    usual = _step(case, 1)
+    slow = usual + LAYERS * 95e-6 + 2 * 40e-6 + 2 * 0.002
+    fast = usual - LAYERS * 15e-6 - 2 * 10e-6 + 2 * 0.0001
+
+    assert found.low == pytest.approx(0.55 / slow)
     assert found.likely == pytest.approx(1 / _step(case, 1, hop_s=0.0005))
-    assert found.high == pytest.approx(1.35 / _step(case, 1, hop_s=0.0001))
+    assert found.high == pytest.approx(1.35 / fast)
 
 
 def test_a_stage_of_unknown_bandwidth_has_no_speed() -> None:
