@@ -191,6 +191,10 @@ UNKNOWN = """
 llama 3.3 8b -> llama-3.3-70b-instruct llama-3.1-8b-instruct
 llama 65b -> llama-3.3-70b-instruct
 gemma 5 27b -> gemma-3-27b-it
+qwen4 -> qwen3.6-35b-a3b
+qwen 4 -> qwen3.5-9b
+phi-5 -> phi-4-14b
+gemma 1 -> gemma-2-9b-it
 gemma-3-7b-foo -> gemma-3-4b-it
 qwen3.5 8b -> qwen3.5-9b
 qwen3 31b -> qwen3-8b

@@ -3,11 +3,14 @@ What was meant by a word or a number that no model has: a slip of the keys, a un
 """
 
 from collections.abc import Iterator
+from itertools import pairwise
 
 from llmprobe.model.names.grammar import NUMBER, TOTAL
 from llmprobe.model.names.index import Index
 
 _SHORTEST = 4
+_DATE = 4
+"""A number of so many digits is a date."""
 
 
 def corrected(parts: list[str], index: Index) -> Iterator[tuple[list[str], str, str]]:
@@ -16,8 +19,24 @@ def corrected(parts: list[str], index: Index) -> Iterator[tuple[list[str], str, 
     """
     sized = any(map(TOTAL.fullmatch, parts))
     for place, part in enumerate(parts):
-        for read in _readings(part, index, sized):
+        family = parts[place - 1] if place else ""
+        for read in _readings(part, index, sized or _is_generation_of(family, part, index)):
             yield [*parts[:place], read, *parts[place + 1 :]], part, read
+
+
+def _is_generation_of(family: str, number: str, index: Index) -> bool:
+    """
+    Whether a whole number behind a family is one of its generations, or the next one: Qwen 4 is no Qwen of 4B.
+    """
+    if not number.isdecimal():
+        return False
+    known = [
+        int(behind.partition(".")[0])
+        for parts, _ in index.parsed
+        for before, behind in pairwise(parts)
+        if before == family and NUMBER.fullmatch(behind) and len(behind) < _DATE
+    ]
+    return bool(known) and int(number) <= max(known) + 1
 
 
 def _readings(part: str, index: Index, sized: bool) -> Iterator[str]:
