@@ -7,7 +7,7 @@ import msgspec
 from llmprobe.estimation.overrides import MovedTensors, moved_tensors
 from llmprobe.estimation.placement import Span, host_experts, spans, used_devices
 from llmprobe.estimation.settings import resolve
-from llmprobe.estimation.splits import refuse_split
+from llmprobe.estimation.splits import refuse_rotation, refuse_split
 from llmprobe.facts.devices import Device, Hardware
 from llmprobe.facts.engine import Profile
 from llmprobe.facts.model import ModelSpec
@@ -48,6 +48,7 @@ def set_up(
     """
     refuse_split(settings, hardware, model.architecture)
     run = resolve(settings, model, profile, hardware)
+    refuse_rotation(run, model)
     devices = used_devices(settings, hardware)
     parts = spans(settings, hardware, n_layer)
     return Setup(

@@ -9,7 +9,10 @@ Source: llama.cpp b11549, src/llama.cpp (``llama_prepare_model_devices``), src/l
 from llmprobe.errors import RefusedError
 from llmprobe.facts.backends import BACKENDS, label
 from llmprobe.facts.devices import Hardware
-from llmprobe.facts.settings import Settings
+from llmprobe.facts.model import ModelSpec
+from llmprobe.facts.settings import ResolvedSettings, Settings
+from llmprobe.model.archs import Sizes
+from llmprobe.model.quants import ggml_type
 from llmprobe.words.message import message
 
 NOT_SPLIT = frozenset(
@@ -47,6 +50,8 @@ NOT_SPLIT = frozenset(
     }
 )
 """Architectures that llama.cpp refuses to split by tensors."""
+_ROTATED = 64
+"""Heads of a multiple of this are rotated before they are put into a quantized cache; V in pieces of this size."""
 
 
 def can_be_sliced(architecture: str) -> bool:
@@ -89,3 +94,40 @@ def refuse_split(settings: Settings, hardware: Hardware, architecture: str) -> N
             message("error.tensor-split-needs-flash-attention"),
             hint=message("hint.flash-attention-on-or-layers"),
         )
+
+
+def refuse_rotation(run: ResolvedSettings, model: ModelSpec) -> None:
+    """
+    Refuse a quantized cache that llama.cpp's split by tensors cannot rotate, at which it ends with an assertion.
+
+    A head is rotated by a matrix of the largest 64 x 2^n that divides it, V by one of 64. Of a model with a single KV
+    head the keys are split within that head; a matrix as wide as the head then meets a part of it. Narrower matrices
+    make several rows of it, which are split as a whole, and so are parts of one matrix of queries, keys and values.
+    Seen with Gemma 3 270M over rpc-servers of b11549; it has nothing to do with these.
+    Source: ggml/src/ggml-backend-meta.cpp (handle_reshape, handle_mul_mat), src/llama-kv-cache.cpp
+    (build_input_k_rot, build_input_v_rot).
+
+    Raises:
+        RefusedError: the cache would be rotated so.
+    """
+    if run.split_mode != "tensor" or not run.gpu_layers:
+        return
+    sizes = Sizes(model.hparams)
+    names = {tensor.name for tensor in model.tensors}
+    single = any(sizes.kv_heads(il) == 1 and f"blk.{il}.attn_k.weight" in names for il in sizes.trunk)
+    for kind, given, head, matrix in (
+        ("K", run.cache_type_k, sizes.head_k(), _widest(sizes.head_k())),
+        ("V", run.cache_type_v, sizes.head_v(), _ROTATED),
+    ):
+        if single and head == matrix and ggml_type(given).block > 1:
+            raise RefusedError(
+                message("error.tensor-split-rotates", kind=kind, given=given),
+                hint=message("hint.plain-cache-or-layers", kind=kind.lower()),
+            )
+
+
+def _widest(head: int) -> int:
+    size = _ROTATED
+    while head % (2 * size) == 0:
+        size *= 2
+    return size

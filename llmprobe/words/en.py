@@ -1358,6 +1358,9 @@ SENTENCES: dict[str, str] = {
     " are cut is unknown",
     "error.tensor-split-without-devices": "a split by tensors needs a GPU, and none is in use",
     "error.tensor-split-needs-flash-attention": "a split by tensors needs flash attention, which is off",
+    "error.tensor-split-rotates": "llama.cpp ends with an assertion: a split by tensors cannot rotate the one KV head of this "
+    "model for a {kind} cache in {given}",
+    "hint.plain-cache-or-layers": "leave that cache in 16 bits (-ct{kind} f16), or split by layers (-sm layer)",
     "hint.split-by-layers": "split by layers (-sm layer)",
     "hint.split-by-tensors-or-layers": "split by tensors (-sm tensor) or by layers (-sm layer)",
     "hint.flash-attention-on-or-layers": "leave flash attention on (-fa on), or split by layers (-sm layer)",

@@ -1143,6 +1143,8 @@ SENTENCES: dict[str, str] = {
     "error.tensor-split-unknown": "アーキテクチャ {architecture} のテンソル分割は見積もれません: 状態の分割位置が不明です",
     "error.tensor-split-without-devices": "テンソル分割にはGPUが必要ですが、GPUを使っていません",
     "error.tensor-split-needs-flash-attention": "テンソル分割にはFlash Attentionが必要ですが、オフになっています",
+    "error.tensor-split-rotates": "llama.cppはアサーションで終了します: テンソル分割では、KVヘッドが1つのこのモデルを{given}の{kind}キャッシュ用に回転できません",
+    "hint.plain-cache-or-layers": "そのキャッシュを16ビット（-ct{kind} f16）のままにするか、レイヤー分割（-sm layer）にしてください",
     "hint.split-by-layers": "レイヤー分割（-sm layer）にしてください",
     "hint.split-by-tensors-or-layers": "テンソル分割（-sm tensor）かレイヤー分割（-sm layer）にしてください",
     "hint.flash-attention-on-or-layers": "Flash Attentionをオン（-fa on）のままにするか、レイヤー分割（-sm layer）にしてください",

@@ -188,6 +188,36 @@ def test_what_rules_a_split_out_is_named(
     assert caught.value.hint is not None
 
 
+@pytest.mark.parametrize(
+    ("model", "k", "v", "refused"),
+    [
+        ("gemma3-270m", "q8_0", "f16", True),
+        ("gemma3-270m", "f16", "q8_0", False),
+        ("gemma3-270m", "bf16", "bf16", False),
+        ("gemma3-270m", "q4_0", "q4_0", True),
+        ("llama3.1-8b", "q8_0", "q8_0", False),
+    ],
+)
+def test_a_single_head_is_not_rotated_in_parts(model: str, k: str, v: str, *, refused: bool) -> None:
+    """
+    What real servers did: Gemma 3 270M, one KV head of 256, ends with its K in Q8_0 and starts with its V alone in it,
+    which is rotated by 64; several heads are split between them.
+    """
+    setup = Estimator(spec(model)).setup
+    settings = Settings(split_mode="tensor", cache_type_k=k, cache_type_v=v, flash_attn="on")
+    if not refused:
+        setup(settings, _gpus(2))
+        return
+    with pytest.raises(RefusedError) as caught:
+        setup(settings, _gpus(2))
+
+    assert caught.value.message.id == "error.tensor-split-rotates"
+    assert caught.value.hint is not None
+    # Without a layer on a device nothing is split, and by layers nothing within a head.
+    setup(msgspec.structs.replace(settings, split_mode="layer"), _gpus(2))
+    setup(msgspec.structs.replace(settings, gpu_layers=0), _gpus(2))
+
+
 def test_rows_over_sycl_cards_are_refused_as_nothing_computes_them() -> None:
     """
     SYCL makes buffers that are split by rows, which its devices do not accept; one card has nothing to split.
