@@ -14,18 +14,22 @@ Publisher = dict[str, Any]
 """A row of ``data/publishers.json``: the ``types``, how repositories end, how files are named, about a matrix."""
 
 
-def offered_by(repositories: Iterable[str], quant: str) -> tuple[str, Publisher] | None:
+def offered_by(
+    repositories: Iterable[str], quant: str, *, published_quant: str | None = None
+) -> tuple[str, Publisher] | None:
     """
     The first repository that should have a file of this type, and its publisher; None where none is known.
 
-    Of types that lose less with an importance matrix a repository comes first whose files have one.
+    Of types that lose less with an importance matrix a repository comes first whose files have one. MXFP4 is offered of
+    models that are published in it (``published_quant``): of others nobody makes such a file as a rule.
     """
     publishers = table("publishers")
     found: list[tuple[str, Publisher]] = []
     for repository in repositories:
         owner, _, own = repository.partition("/")
         publisher: Publisher = publishers["publishers"].get(owner, publishers["own"])
-        if quant in publisher["types"] and own.endswith(publisher["ending"]):
+        kept = publisher.get("kept", ()) if published_quant is not None else ()
+        if (quant in publisher["types"] or quant in kept) and own.endswith(publisher["ending"]):
             found.append((repository, publisher))
     if quant in publishers["better_with_imatrix"]:
         found.sort(key=lambda one: not one[1].get("imatrix"))

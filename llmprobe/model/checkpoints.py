@@ -39,6 +39,7 @@ _EIGHT: Mapping[str, Any] = {
     "input_activations": {"num_bits": 8},
 }
 _OWN_NAMES: Mapping[str, Mapping[str, Any]] = {
+    "AWQ-G32": {"quant_method": "awq", "bits": 4, "group_size": 32},
     "FP8-BLOCK": _BLOCK,
     "FP8-DYNAMIC": {
         "quant_method": "compressed-tensors",

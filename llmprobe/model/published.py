@@ -22,5 +22,9 @@ def has_matrix(model: ModelSpec, quant: str) -> bool:
         return rule.imatrix
     if is_file_type(quant) and file_type(quant).needs_imatrix:
         return True
-    offered = None if model.published is None else offered_by(model.published.repositories, quant)
+    offered = (
+        None
+        if model.published is None
+        else offered_by(model.published.repositories, quant, published_quant=model.published_quant)
+    )
     return offered is not None and bool(offered[1].get("imatrix"))

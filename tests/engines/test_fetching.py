@@ -83,6 +83,24 @@ def test_llama_server_fetches_by_itself() -> None:
     assert shlex.split(seeing.command)[1:4] == ["-hf", "unsloth/Qwen3.8-27B-GGUF:Q4_K_M", "--no-mmproj"]
 
 
+@pytest.mark.parametrize(
+    ("name", "quant", "place"),
+    [
+        ("gpt-oss-20b", "MXFP4", "ggml-org/gpt-oss-20b-GGUF"),
+        ("gemma-3-4b-it", "MXFP4_MOE", None),
+        ("qwen3-30b-a3b", "MXFP4_MOE", None),
+        ("gemma-3-4b-it", "Q8_0", "ggml-org/gemma-3-4b-it-GGUF"),
+    ],
+)
+def test_only_what_is_published_in_mxfp4_is_offered_in_it(name: str, quant: str, place: str | None) -> None:
+    """
+    ggml-org has gpt-oss in MXFP4 and nothing else: of a dense model such a file would be one in Q8_0 by another name.
+    """
+    found = place_of(load(name), quant)
+
+    assert (found and found.repository) == place
+
+
 def test_a_file_at_an_address_is_fetched_from_there() -> None:
     """
     Under the name that the command gives it.

@@ -41,7 +41,7 @@ def place_of(model: ModelSpec, quant: str) -> Place | None:
         return None
     if model.published.asked is not None:
         return Place(repository=model.published.asked, tag=quant)
-    offered = offered_by(model.published.repositories, quant)
+    offered = offered_by(model.published.repositories, quant, published_quant=model.published_quant)
     if offered is None:
         return None
     repository, publisher = offered
