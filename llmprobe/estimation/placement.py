@@ -59,6 +59,8 @@ def spans(settings: Settings, hardware: Hardware, n_layer: int) -> tuple[Span, .
         return tuple(result)
     if settings.split_mode == "tensor":
         return (*result, *(Span(device.id, first, n_layer + 1) for device in devices))
+    if len(devices) == 1:
+        return (*result, Span(devices[0].id, first, n_layer + 1))
     points = _split_points(settings, devices)
     owners = [
         min(bisect_right(points, _f32(index / offloaded)), len(devices) - 1) for index in range(offloaded)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from llmprobe.estimation.compute.allocator import Space
+from llmprobe.estimation.compute.allocator import ALLOCATE, FREE, Space
 from llmprobe.model.archs._building import ops
 from llmprobe.model.archs._building.ops import F16, F32, Node
 from tests.estimation.test_compute_alloc import KIB, allocate
@@ -71,6 +71,45 @@ def test_addresses_are_those_of_an_allocator_that_knows_every_byte(seed: int) ->
         assert list(zip(space.starts, space.sizes, strict=True))[:-1] == known.gaps()[:-1]
         assert space.starts[-1] == known.gaps()[-1][0]
     assert space.peak == peak
+
+
+@pytest.mark.parametrize("empty", [False, True])
+@pytest.mark.parametrize("seed", range(20))
+def test_blocks_that_are_played_lie_where_single_ones_do(seed: int, *, empty: bool) -> None:
+    """
+    Blocks given back whole or but for their beginning, where ``empty`` with some of no bytes among them.
+    """
+    chance = random.Random(seed)
+    sizes = [0, 1, 2, 3, 4, 7] if empty else [1, 2, 3, 4, 7]
+    events: list[tuple[int, int, int]] = []
+    single = Space()
+    expected: list[int] = []
+    live: dict[int, int] = {}
+    for _ in range(120):
+        if live and chance.random() < 0.5:
+            block = chance.choice(list(live))
+            at = live.pop(block)
+            less = [number for number, size in enumerate(sizes) if 0 < sizes[at] - size < sizes[at]]
+            if less and chance.random() < 0.3:
+                kept = chance.choice(less)
+                rest = sizes[at] - sizes[kept]
+                if rest in sizes:
+                    events.append((block, sizes.index(rest), kept))
+                    single.free(expected[block] + sizes[kept], rest)
+                    live[block] = kept
+                    continue
+            events.append((block, at, FREE))
+            single.free(expected[block], sizes[at])
+        else:
+            at = chance.randrange(len(sizes))
+            live[len(expected)] = at
+            events.append((len(expected), at, ALLOCATE))
+            expected.append(single.allocate(sizes[at]))
+    space, places = Space(), [0] * len(expected)
+
+    space.play(events, places, sizes)
+
+    assert (places, space.peak, space.state) == (expected, single.peak, single.state)
 
 
 def _two(spoil: Callable[[Node, Node], None]) -> int:

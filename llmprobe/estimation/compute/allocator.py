@@ -5,8 +5,8 @@ Tensors are freed after their last use and their places given away again, best f
 over their input. Source: llama.cpp b11549, ggml/src/ggml-alloc.c.
 """
 
-from collections.abc import Callable, Sequence
-from operator import add
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Sequence
 
 import msgspec
 
@@ -44,8 +44,10 @@ ALLOCATE, FREE = -2, -1
 Event = tuple[int, int, int, int]
 """
 A buffer, a block, where its size is kept, and what happens: ``ALLOCATE``, ``FREE``, or that only the end is given back,
-and where the size is kept that stays. A size kept at a negative place is that of a copied weight.
+and where the size is kept that stays. Sizes of copied weights are kept at negative places, from the end.
 """
+Apart = tuple[tuple[int, list[tuple[int, int, int]]], ...]
+"""Events by buffer, as none depends on another: a block, where its size is kept, and what happens."""
 Count = Callable[[int], int]
 Copied = Callable[[Node, int], int]
 
@@ -74,13 +76,14 @@ class Space:
     The addresses of one buffer: free blocks in order, the last of them endless unless a ``size`` is given.
     """
 
-    __slots__ = ("ends", "peak", "sizes", "starts")
+    __slots__ = ("_empty", "peak", "sizes", "starts")
 
     def __init__(self, size: int = _ENDLESS) -> None:
         self.starts = [0]
-        self.ends = [size]
         self.sizes = [size]
         self.peak = 0
+        # Whether an empty block was given back.
+        self._empty = False
 
     @property
     def state(self) -> State:
@@ -90,27 +93,57 @@ class Space:
     def restore(self, state: State) -> None:
         """Let that be free which was."""
         self.starts, self.sizes = list(state[0]), list(state[1])
-        self.ends = list(map(add, state[0], state[1]))
 
     def allocate(self, size: int) -> int:
         """The address of a new block: the tightest gap, the later of two equal ones, else the end."""
         starts, sizes = self.starts, self.sizes
-        best = last = len(sizes) - 1
-        tightest = _ENDLESS
-        for i in range(last):
-            free = sizes[i]
+        best, tightest = -1, _ENDLESS
+        # The end is the loosest of all.
+        for i, free in enumerate(sizes):
             if size <= free <= tightest:
                 best, tightest = i, free
         start = starts[best]
         end = start + size
         if tightest == size:
-            del starts[best], sizes[best], self.ends[best]
+            del starts[best], sizes[best]
         else:
             starts[best] = end
-            sizes[best] -= size
+            sizes[best] = tightest - size
         if end > self.peak:
             self.peak = end
         return start
+
+    def play(self, events: Iterable[tuple[int, int, int]], places: list[int], sizes: Sequence[int]) -> None:
+        """
+        Take blocks and give them back; most of the time of a search goes by here.
+
+        Until an empty block is given back the free ones stand in order and none touches another, so that ``free`` comes
+        to what is done here.
+        """
+        starts, gaps, allocate = self.starts, self.sizes, self.allocate
+        for block, at, what in events:
+            size = sizes[at]
+            if what == ALLOCATE:
+                places[block] = allocate(size)
+                continue
+            start = places[block] if what == FREE else places[block] + sizes[what]
+            if self._empty or not size:
+                self.free(start, size)
+                continue
+            behind = bisect_left(starts, start)
+            before = behind - 1
+            if behind < len(starts) and starts[behind] == start + size:
+                if behind and starts[before] + gaps[before] == start:
+                    gaps[before] += size + gaps[behind]
+                    del starts[behind], gaps[behind]
+                else:
+                    starts[behind] = start
+                    gaps[behind] += size
+            elif behind and starts[before] + gaps[before] == start:
+                gaps[before] += size
+            else:
+                starts.insert(behind, start)
+                gaps.insert(behind, size)
 
     def free(self, start: int, size: int) -> None:
         """
@@ -119,32 +152,24 @@ class Space:
         The order is ggml's: an empty block may come to lie inside a free one and keep two of them apart, and blocks
         may stand out of order after it. A block goes before the first that lies behind it.
         """
-        starts, ends, sizes = self.starts, self.ends, self.sizes
+        self._empty |= not size
+        starts, sizes = self.starts, self.sizes
         end = start + size
-        # The lists search themselves faster than a loop does.
-        before = ends.index(start) if start in ends else len(ends)
-        behind = starts.index(end) if end in starts else len(starts)
-        if before <= behind and before < len(ends):
-            sizes[before] += size
-            ends[before] = end
-            after = before + 1
-            if after < len(starts) and starts[after] == end:
-                sizes[before] += sizes[after]
-                ends[before] = ends[after]
-                del starts[after], ends[after], sizes[after]
-        elif behind < len(starts):
-            # What lies before it would have been met first.
-            starts[behind] = start
-            sizes[behind] += size
-        else:
-            at = 0
-            for other in starts:
-                if other >= start:
-                    break
-                at += 1
-            starts.insert(at, start)
-            ends.insert(at, end)
-            sizes.insert(at, size)
+        for at, (other, free) in enumerate(zip(starts, sizes, strict=True)):
+            if other + free == start:
+                sizes[at] += size
+                after = at + 1
+                if after < len(starts) and starts[after] == end:
+                    sizes[at] += sizes[after]
+                    del starts[after], sizes[after]
+                return
+            if other == end:
+                starts[at] = start
+                sizes[at] += size
+                return
+        at = next((at for at, other in enumerate(starts) if other >= start), len(starts))
+        starts.insert(at, start)
+        sizes.insert(at, size)
 
 
 class PiecedSpace:
@@ -193,7 +218,7 @@ class PiecedSpace:
         piece = self._pieces[number]
         start = piece.starts[at]
         if piece.sizes[at] == size:
-            del piece.starts[at], piece.ends[at], piece.sizes[at]
+            del piece.starts[at], piece.sizes[at]
         else:
             piece.starts[at] += size
             piece.sizes[at] -= size
@@ -223,6 +248,14 @@ class PiecedSpace:
                 found, best = (number, at), spare
         return found
 
+    def play(self, events: Iterable[tuple[int, int, int]], places: list[int], sizes: Sequence[int]) -> None:
+        """Take blocks and give them back."""
+        for block, at, what in events:
+            if what == ALLOCATE:
+                places[block] = self.allocate(sizes[at])
+            else:
+                self.free(places[block] + (0 if what == FREE else sizes[what]), sizes[at])
+
     def free(self, start: int, size: int) -> None:
         """Take a block back."""
         number, start = divmod(start, _PIECE)
@@ -236,26 +269,25 @@ def space(pieces: int | None) -> "Space | PiecedSpace":
     return Space() if pieces is None else PiecedSpace(pieces)
 
 
+def apart(events: Iterable[Event]) -> Apart:
+    """
+    Events by buffer.
+    """
+    found: dict[int, list[tuple[int, int, int]]] = {}
+    for buffer, block, at, what in events:
+        found.setdefault(buffer, []).append((block, at, what))
+    return tuple(found.items())
+
+
 def simulate(
-    events: Sequence[Event],
-    places: list[int],
-    spaces: Sequence[Space | PiecedSpace],
-    sizes: Sequence[int],
-    copied: Sequence[int],
+    events: Apart, places: list[int], spaces: Sequence[Space | PiecedSpace], sizes: Sequence[int]
 ) -> None:
     """
-    Take blocks of these sizes and give them back. ``places`` says where each block lies; ``copied`` are the bytes of
-    copied weights.
+    Take blocks of these sizes and give them back. ``places`` says where each block lies; the bytes of copied weights
+    stand at the end of the ``sizes``, the first last.
     """
-    allocate, free = [one.allocate for one in spaces], [one.free for one in spaces]
-    for buffer, block, at, what in events:
-        size = sizes[at] if at >= 0 else copied[~at]
-        if what == ALLOCATE:
-            places[block] = allocate[buffer](size)
-        elif what == FREE:
-            free[buffer](places[block], size)
-        else:
-            free[buffer](places[block] + sizes[what], size)
+    for buffer, own in events:
+        spaces[buffer].play(own, places, sizes)
 
 
 def _equal(one: Sequence[int], other: Sequence[int]) -> bool:

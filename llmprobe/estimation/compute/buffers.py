@@ -11,7 +11,7 @@ from threading import Lock
 import msgspec
 
 from llmprobe.estimation.compute import upper_bound as compute_bound
-from llmprobe.estimation.compute.layers import KEPT, layer_kinds
+from llmprobe.estimation.compute.layers import KEPT
 from llmprobe.estimation.compute.remembered import Family, Model, staying_of
 from llmprobe.estimation.compute.replay import GraphCache, NoPlanError, Reservation
 from llmprobe.estimation.compute.run import ComputeRequest, pipelined, run_of
@@ -246,7 +246,7 @@ def _reserve(
     family = model.family
     run, kinds, left_out = run_of(
         request,
-        family.parts,
+        family,
         flash=flash,
         whole=whole,
         held=held,
@@ -291,7 +291,7 @@ def _apart(request: ComputeRequest, model: Model, *, flash: bool) -> frozenset[s
     if key is None or (key, flash) not in known:
         run, kinds, _ = run_of(
             request,
-            model.family.parts,
+            model.family,
             flash=flash,
             whole=False,
             held=True,
@@ -342,7 +342,7 @@ def _flash(request: ComputeRequest, model: Model) -> bool | None:
     if key is None or key not in known:
         run, kinds, _ = run_of(
             request,
-            parts,
+            model.family,
             flash=True,
             whole=False,
             held=True,
@@ -377,9 +377,7 @@ def _neighbours(request: ComputeRequest, model: Model) -> Hashable | None:
     numbers = {name: number for number, name in enumerate((*request.devices, "host"))}
     places = tuple(numbers[name] for name in request.layer_devices)
     moved = request.moved_to(numbers)
-    inside = layer_kinds(
-        parts, places, host_experts=request.host_experts, moved=moved, expert_slots=request.expert_slots
-    )
+    inside = model.family.kinds(places, request.host_experts, moved, request.expert_slots)
     kinds = (None, None, *inside, None, None)
     return (
         frozenset(zip(kinds, kinds[1:], kinds[2:], kinds[3:], strict=False)),

@@ -13,11 +13,12 @@ import msgspec
 from llmprobe.estimation.compute.allocator import (
     ALLOCATE,
     FREE,
-    Event,
+    Apart,
     Lifetimes,
     PiecedSpace,
     Space,
     State,
+    apart,
     simulate,
     space,
 )
@@ -46,7 +47,7 @@ class _Repetition(msgspec.Struct, frozen=True, gc=False):
     stop: int
     early: range
     earlier: range
-    events: list[Event]
+    events: Apart
     taken: int
     before: tuple[int, ...]
     changing: tuple[tuple[int, int, int], ...]
@@ -66,6 +67,7 @@ class AllocationPlan:
         self._copies = copies
         self._kept_in = kept_in
         self._again: dict[Repeat, _Repetition | None] = {}
+        self._apart: dict[tuple[int, int], Apart] = {}
 
     def peaks(
         self,
@@ -91,7 +93,8 @@ class AllocationPlan:
             column[at if at < 0 else layers[at]]
             for (at, _, _), column in zip(self._copies, columns, strict=True)
         ]
-        done, early = self._begin(repeats, again, places, spaces, sizes, copied)
+        sizes = [*sizes, *reversed(copied)]
+        done, early = self._begin(repeats, again, places, spaces, sizes)
         for repeat, one, before in zip(repeats, again, early, strict=True):
             assert one is not None
             own = list(
@@ -104,12 +107,21 @@ class AllocationPlan:
                 )
             ) or [()] * (repeat.left_out + 1)
             for (number, _, _), size in zip(one.changing, own[0], strict=True):
-                copied[number] = size
-            simulate(found.events[done : one.stop], places, spaces, sizes, copied)
-            _repeat(one, own, before, places, spaces, sizes, copied)
+                sizes[~number] = size
+            simulate(self._between(done, one.stop), places, spaces, sizes)
+            _repeat(one, own, before, places, spaces, sizes)
             done = one.stop
-        simulate(found.events[done:], places, spaces, sizes, copied)
+        simulate(self._between(done, len(found.events)), places, spaces, sizes)
         return tuple(one.peak for one in spaces)
+
+    def _between(self, start: int, stop: int) -> Apart:
+        """
+        Some of the events, by buffer.
+        """
+        found = self._apart.get((start, stop))
+        if found is None:
+            found = self._apart[start, stop] = apart(self._found.events[start:stop])
+        return found
 
     def _begin(
         self,
@@ -118,23 +130,22 @@ class AllocationPlan:
         places: list[int],
         spaces: Sequence[Space | PiecedSpace],
         sizes: Sequence[int],
-        copied: Sequence[int],
     ) -> tuple[int, list[_Early]]:
         """
         Place what comes before everything else, that of the layers left out among it; say how many events that were.
         """
-        events, done = self._found.events, 0
+        done = 0
         early: list[_Early] = []
         for repeat, one in zip(repeats, again, strict=True):
             assert one is not None
             mine: _Early = []
             if one.early:
                 stop = one.early.stop
-                simulate(events[done:stop], places, spaces, sizes, copied)
+                simulate(self._between(done, stop), places, spaces, sizes)
                 done = stop
                 mine = [places[one.early.start : stop]]
                 for _ in range(repeat.left_out):
-                    simulate(events[one.early.start : stop], places, spaces, sizes, copied)
+                    simulate(self._between(one.early.start, stop), places, spaces, sizes)
                     mine.append(places[one.early.start : stop])
                 places[one.early.start : stop] = mine[0]
             early.append(mine)
@@ -199,7 +210,7 @@ class AllocationPlan:
             stop,
             early[1],
             early[0],
-            events,
+            apart(events),
             taken,
             tuple(sorted(before)),
             tuple(
@@ -243,8 +254,7 @@ def _repeat(
     early: _Early,
     places: list[int],
     spaces: Sequence[Space | PiecedSpace],
-    sizes: Sequence[int],
-    copied: list[int],
+    sizes: list[int],
 ) -> None:
     """
     Play a group for each but the first of ``own``, the bytes of its weights.
@@ -272,13 +282,13 @@ def _repeat(
             for block in one.before:
                 places[block] = places[block + one.taken]
             for (weight, _, _), size in zip(one.changing, mine, strict=True):
-                copied[weight] = size
-            simulate(one.events, places, spaces, sizes, copied)
+                sizes[~weight] = size
+            simulate(one.events, places, spaces, sizes)
             after = current = known[state, mine] = left()
         state = after
     _restore(state, one, places, spaces)
     for (weight, _, _), size in zip(one.changing, own[-1], strict=True):
-        copied[weight] = size
+        sizes[~weight] = size
 
 
 def _restore(

@@ -6,7 +6,8 @@ from collections.abc import Hashable, Mapping
 
 import msgspec
 
-from llmprobe.estimation.compute.layers import KEPT, Repeat, layer_kinds, neighbouring, shortened
+from llmprobe.estimation.compute.layers import KEPT, Repeat
+from llmprobe.estimation.compute.remembered import Family
 from llmprobe.estimation.memory.expert_cache import MOST_TOKENS
 from llmprobe.estimation.memory.kv_cache import cells
 from llmprobe.estimation.memory.stored import offers_host
@@ -15,7 +16,7 @@ from llmprobe.facts.model import Hparams, Tensor
 from llmprobe.facts.settings import ResolvedSettings
 from llmprobe.model.archs import NEXT_TOKEN
 from llmprobe.model.archs._building.ops import Origin
-from llmprobe.model.archs._building.run import Moved, Parts, Run
+from llmprobe.model.archs._building.run import Moved, Run
 from llmprobe.model.quants.types import ggml_type
 
 _SMALL_BATCH = 32
@@ -101,7 +102,7 @@ class ComputeRequest(msgspec.Struct, frozen=True, kw_only=True):
 
 def run_of(
     request: ComputeRequest,
-    parts: Parts,
+    family: Family,
     *,
     flash: bool,
     whole: bool,
@@ -122,7 +123,7 @@ def run_of(
     ``least`` are the groups of layers that are built of those that repeat. ``staying`` are the weights that no device
     uses. ``only_places`` says that no buffer is asked for.
     """
-    sequences = request.settings.parallel
+    parts, sequences = family.parts, request.settings.parallel
     causal = request.hparams.get("attention.causal") is not False
     batch = (
         min(request.settings.ctx_size, request.settings.batch_size) if causal else request.settings.batch_size
@@ -139,18 +140,14 @@ def run_of(
     )
     # Only small micro-batches read experts that are cached.
     cached = request.expert_slots if asked <= MOST_TOKENS else ()
-    kinds = layer_kinds(
-        parts,
-        places,
-        host_experts=request.host_experts,
-        moved=moved,
-        expert_slots=cached,
-        read=request.settings.read_layers,
-    )
+    kinds = family.kinds(places, request.host_experts, moved, cached, request.settings.read_layers)
     # A layer that takes another's weights does not repeat: where those lie is not told by where it lies.
-    built, repeats = (tuple(parts.sizes.trunk), ()) if whole or parts.looped else shortened(kinds, least)
     if only_places and parts.alone and not parts.looped:
-        built, repeats = neighbouring(kinds), ()
+        built, repeats = family.placed(kinds)
+    elif whole or parts.looped:
+        built, repeats = tuple(parts.sizes.trunk), ()
+    else:
+        built, repeats = family.built(kinds, least)
     told: Hashable = (places[0], places[len(kinds) : -1], *(kinds[layer] for layer in built))
     if request.architecture.endswith(NEXT_TOKEN):
         built, repeats = (0,), ()

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from llmprobe.estimation.compute.allocator import Copied, Count, Lifetimes, lifetimes, simulate, space
+from llmprobe.estimation.compute.allocator import Copied, Count, Lifetimes, apart, lifetimes, simulate, space
 from llmprobe.estimation.compute.assignment import Rules, assign, lies_on
 from llmprobe.model.archs._building.ops import VIEW_OPS, Graph, Node
 
@@ -64,7 +64,7 @@ def reserve(graph: Graph, rules: Sequence[Rules], *, op_offload: bool, copies: i
         assign(graph, rules, op_offload=op_offload)
     planned = schedule(graph, rules, number, copies=copies, host_align=HOST_ALIGN)
     spaces = [*(space(one.pieces) for one in rules), space(None)]
-    simulate(planned.lifetimes.events, [0] * planned.lifetimes.blocks, spaces, sizes, ())
+    simulate(apart(planned.lifetimes.events), [0] * planned.lifetimes.blocks, spaces, sizes)
     return Reserved(tuple(one.peak for one in spaces), planned.splits)
 
 

@@ -167,11 +167,11 @@ class WeightTable:
         return found
 
     def _measure(self, backend: str, tensors: Sequence[Tensor]) -> Shares:
-        roster, n_layer = self._roster, self.n_layer
+        roster, n_layer, share = self._roster, self.n_layer, self._share
         sizes = [0] * (2 * n_layer + 2)
         stays, experts = [0] * (n_layer + 1), [0] * n_layer
         # Layers have tensors of the same few shapes and types.
-        known: dict[tuple[tuple[int, ...], str | None], int] = {}
+        known: dict[tuple[tuple[int, ...], str | None], tuple[int, bool]] = {}
         on_host, device = is_host(backend), offering(backend)
         host_only = roster.host_only(backend_of(device).scans) if device is not None else None
         refuses = device is not None and may_refuse(device)
@@ -180,13 +180,14 @@ class WeightTable:
         ):
             if slot is None:
                 continue
+            key = tensor.shape, tensor.type
+            found = known.get(key)
+            if found is None:
+                refused = device is not None and refuses and stays_on_host(tensor, device)
+                found = known[key] = stored_bytes(tensor, backend), refused
+            size, refused = found
             # What no device uses lies in plain memory, also where a device offers memory of the host.
-            if (
-                device is not None
-                and host_only is not None
-                and home is not None
-                and (host_only[number] or (refuses and stays_on_host(tensor, device)))
-            ):
+            if host_only is not None and home is not None and (refused or host_only[number]):
                 apart = self.stored(tensor, HOST)
                 if on_host:
                     sizes[slot] += apart
@@ -195,14 +196,7 @@ class WeightTable:
                 else:
                     stays[home] += apart
                 continue
-            if self._share is not None:
-                sizes[slot] += self.stored(tensor, backend)
-                continue
-            key = tensor.shape, tensor.type
-            size = known.get(key)
-            if size is None:
-                size = known[key] = stored_bytes(tensor, backend)
-            sizes[slot] += size
+            sizes[slot] += size if share is None else round(size * share(tensor))
         return Shares(
             dense=_sums(sizes[:n_layer]),
             experts=_sums(sizes[n_layer : 2 * n_layer]),
