@@ -1,7 +1,7 @@
 """
 How close the figures for vLLM come to what it printed when it started: loaded weights, the pool, the tokens in it,
 failures. ``python -m benchmarks.accuracy_vllm`` prints the table, with ``--rows`` every row: first of the rows that the
-rules were written from, then of those that were looked up later.
+rules were written from, then of those that were looked up later, then of rare kinds.
 
 A row whose log names the pool is asked twice: with that pool, for what it holds, and with the settings alone. Tokens
 are compared as requests at once times their length where the log has three digits of these, else as the log counts.
@@ -24,7 +24,7 @@ from llmprobe.model.from_catalog import named
 from llmprobe.model.next_token import with_next_token
 from llmprobe.units import GIB
 
-FIRST, LATER = "vllm.json", "vllm_later.json"
+FIRST, LATER, RARE = "vllm.json", "vllm_later.json", "vllm_rare.json"
 TOKENS_WITHIN, LOAD_WITHIN = 0.01, 0.015
 POOL_WITHIN, POOL_BYTES = 0.05, 0.5 * GIB
 REQUESTS_COUNTED = (0, 21)
@@ -243,7 +243,7 @@ def main() -> int:
     """
     Print the tables.
     """
-    for of in (FIRST, LATER):
+    for of in (FIRST, LATER, RARE):
         found = [compared(row) for row in rows(of)]
         print(of)
         if "--rows" in sys.argv[1:]:

@@ -1170,6 +1170,7 @@ SENTENCES: dict[str, str] = {
     "hint.engine-not-planned": "llmprobe recommend --engine {engine}, or estimate --engine {engine}",
     "how.serving-sampler": "the sampler over {requests:,} requests x {words:,} words in 32 bits "
     "({bytes:bytes}), {times:.3g} times at its peak",
+    "how.serving-encoder-peak": "the encoder's widest layer for pictures of {tokens:,} tokens",
     "how.serving-activations": "the widest layer for a batch of {tokens:,} tokens",
     "how.serving-graphs": "{first_bytes:bytes} for the first CUDA graph, and {graphs} graphs x {layers} layers "
     "x about {bytes:bytes}",

@@ -981,6 +981,7 @@ SENTENCES: dict[str, str] = {
     "error.engine-not-planned": "{engine}は公開された重みをキャッシュのプールを使って動かすため、このコマンドの対象外です",
     "hint.engine-not-planned": "llmprobe recommend --engine {engine} または estimate --engine {engine} を使ってください",
     "how.serving-sampler": "リクエスト{requests:,}件 × {words:,}語のサンプラー（32ビット、{bytes:bytes}）、ピーク時は{times:.3g}倍",
+    "how.serving-encoder-peak": "{tokens:,}トークン分の画像に対するエンコーダーの最も幅の広いレイヤー",
     "how.serving-activations": "{tokens:,}トークンのバッチで最も幅の広いレイヤー",
     "how.serving-graphs": "最初のCUDAグラフに{first_bytes:bytes}、加えてグラフ{graphs}個 × {layers}レイヤー × 約{bytes:bytes}",
     "how.serving-runtime": "割り当て枠に含まれるライブラリ、{devices}デバイス間の通信、アロケーターの隙間",

@@ -53,13 +53,17 @@ def activations(case: Case, settings: ServingSettings) -> Part:
     low, likely, high = _sampler(case)
     layers = _layers(case, settings)
     sampler = logits * likely
-    images, kept = _images(case, settings), _kept(case, settings)
+    images, kept, encoder = _images(case, settings), _kept(case, settings), _encoder(case, settings)
     size = bounds(
         max(logits * low, layers * 0.5),
-        max(sampler, layers) + images + kept,
-        max(logits * high, layers * 2) + (GIB + 2 * images if images else 0) + 2 * kept,
+        max(sampler, layers, encoder) + images + kept,
+        max(logits * high, layers * 2, encoder * _ENCODERS_MOST)
+        + (GIB + 2 * images if images else 0)
+        + 2 * kept,
     )
-    if sampler >= layers:
+    if encoder > max(sampler, layers):
+        how = message("how.serving-encoder-peak", tokens=_encoded(case, settings))
+    elif sampler >= layers:
         how = message(
             "how.serving-sampler",
             requests=settings.max_num_seqs,
@@ -116,6 +120,44 @@ def _images(case: Case, settings: ServingSettings) -> int:
         return 0
     deep = case.sizes.number("n_deepstack_layers", 0)
     return settings.max_num_batched_tokens * case.hidden * (1 + deep) * 2
+
+
+def _encoded(case: Case, settings: ServingSettings) -> int:
+    """
+    The tokens of pictures that the encoder is measured with: those of a batch, or of the largest picture where it has
+    more.
+
+    Source: vLLM 0.33, v1/core/encoder_cache_manager.py (compute_mm_encoder_budget).
+    """
+    projector = case.model.projector
+    kind = "" if projector is None else str(projector.metadata.get("projector_type", ""))
+    largest = _LARGEST_PICTURE if kind.startswith("qwen") else 0
+    return max(settings.max_num_batched_tokens, min(largest, settings.max_model_len))
+
+
+def _encoder(case: Case, settings: ServingSettings) -> int:
+    """
+    What the encoder of pictures takes at its peak beside its weights: the inner width of a layer and four of its own,
+    for every patch of the pictures that it is measured with. 0 without one, or where its widths are not known.
+    """
+    projector = case.model.projector
+    if projector is None:
+        return 0
+    known = projector.metadata
+    inner, width = (known.get(f"vision.{name}") for name in ("feed_forward_length", "embedding_length"))
+    if not isinstance(inner, int) or not isinstance(width, int):
+        return 0
+    kind = str(known.get("projector_type") or known.get("vision.projector_type"))
+    patches = int(known.get("vision.spatial_merge_size") or 2) ** 2
+    return _encoded(case, settings) * _PATCHES.get(kind, patches) * (inner + 4 * width) * 2
+
+
+_PATCHES = {"gemma3": 16, "gemma4v": 9}
+"""Patches that become one token, where the projector does not say how many it merges."""
+_LARGEST_PICTURE = 16384
+"""Tokens of the largest picture of Qwen's preprocessors."""
+_ENCODERS_MOST = 2.5
+"""How many times that it may be: attention that is not fused, and buffers of patches."""
 
 
 def _layers(case: Case, settings: ServingSettings) -> float:
