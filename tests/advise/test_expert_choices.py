@@ -26,10 +26,18 @@ DIFFERS = {
     "RTX 5060 Ti 16 GB, Qwen3.6-35B-A3B": -0.2,
     "Strix Halo 128 GB, Qwen3.6-35B-A3B": -0.1,
     "24 GB, Qwen3.8-27B, long context": -0.2,
+    "RTX 5090, Qwen3-4B-Instruct-2507": -0.2,
+    "RTX 3060 12 GB, Qwen3.8-9B": -0.3,
+    "RTX 5090, Qwen3.5-27B": -0.1,
+    "a processor, a tuned Qwen3-1.7B": -0.2,
+    "a processor, Qwen3.5-2B": -0.4,
 }
 """
-Those on which the balance does not agree, and at most by how many points: five by less than what a sixth of the time
-is worth. Some owners took eight bits where four are a little faster, others four where eight lose nothing.
+Those on which the balance does not agree, and at most by how many points: eight by less than 0.2. Nine owners took the
+faster side, three the better one: some took eight bits where four are a little faster, others four where eight lose
+nothing. Of 12,288 settings of the constants (the shapes of both terms, their weights and patience, few bits, code
+books) none agrees with more than 25 of the 35, and those that agree best with the first 20 agree with 7 to 10 of the
+others: the constants are not what is missing, people differ.
 """
 
 
@@ -77,11 +85,12 @@ def test_where_it_differs_it_says_by_how_much(row: list[Any]) -> None:
 
 def test_the_list_of_those_that_differ_is_whole() -> None:
     """
-    13 of 20 agree; 15 of these were written down before anybody looked at what the balance says of them.
+    23 of 35 agree; 30 of these were written down before anybody looked at what the balance says of them: of the last
+    15, for which nothing was changed, 10 agree.
     """
-    assert len(ROWS) == 20
+    assert len(ROWS) == 35
     assert set(DIFFERS) < {row[1] for row in ROWS}
-    assert len(DIFFERS) == 7
+    assert len(DIFFERS) == 12
 
 
 def test_the_one_that_differs_most_reads_its_prompts_no_faster() -> None:
