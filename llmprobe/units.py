@@ -68,6 +68,30 @@ def parse_network(text: str) -> int | None:
     return _times(match[1], 1000 ** _POWERS[(match[2] or match[3]).lower()]) // 8
 
 
+def parse_link(text: str) -> tuple[int, float | None] | None:
+    """
+    The bytes per second of a network and, where it is named behind a comma, the seconds of a round trip: ``10GbE``,
+    ``2.5GbE,0.2ms``, ``200G, 5us``; None of other text.
+
+    >>> parse_link("10GbE"), parse_link("10GbE,0.25ms")
+    ((1250000000, None), (1250000000, 0.00025))
+    """
+    rate_text, comma, delay_text = text.partition(",")
+    rate = parse_network(rate_text)
+    if not rate:
+        return None
+    if not comma:
+        return rate, None
+    delay = re.fullmatch(r"\s*([0-9]{1,9}(?:\.[0-9]{1,9})?)\s*(ms|us|µs|s)\s*", delay_text)
+    if delay is None:
+        return None
+    seconds = float(delay[1]) * {"s": 1, "ms": 1e-3}.get(delay[2], 1e-6)
+    return (rate, seconds) if 0 < seconds <= _LONGEST_ROUND_TRIP_S else None
+
+
+_LONGEST_ROUND_TRIP_S = 10.0
+
+
 def parse_tokens(text: str) -> int | None:
     """
     The tokens of a context in thousands of 1024: ``8k`` is 8192, ``1.5k`` 1536, ``1m`` 1048576; None of anything else.

@@ -66,7 +66,8 @@ def fleet_recommend(
     rpc-server, or an engine that serves ("vllm", "sglang") as a pipeline of machines.
 
     ``engine`` None is llama.cpp, for batch vLLM where it serves the model. ``link`` is the network between the
-    machines, "2.5GbE" or bytes per second each way; a gigabit is assumed. ``launcher`` "ray" starts vLLM by Ray.
+    machines, "2.5GbE", "10GbE,0.2ms" with the round trip of ping, or bytes per second each way; a gigabit is assumed.
+    ``launcher`` "ray" starts vLLM by Ray.
 
     Raises:
         UsageError: a wish is out of range, nothing is named, or the engine is not planned for several machines.

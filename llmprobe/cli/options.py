@@ -12,7 +12,7 @@ import click
 
 from llmprobe.cli.command import Choice, option
 from llmprobe.errors import UsageError
-from llmprobe.units import parse_memory, parse_network, parse_rate, parse_tokens
+from llmprobe.units import parse_link, parse_memory, parse_rate, parse_tokens
 from llmprobe.words.message import Message, message
 
 LIMIT = 2**31
@@ -200,16 +200,13 @@ def wait(_context: click.Context, param: click.Parameter, value: str | None) -> 
     )
 
 
-def network(_context: click.Context, param: click.Parameter, value: str | None) -> int | None:
+def network(_context: click.Context, param: click.Parameter, value: str | None) -> str | None:
     """
-    Read the speed of a network as bytes per second: ``2.5GbE``, ``10Gbit/s``, ``1GB/s``.
+    A network by its speed, and its round trip behind a comma: ``2.5GbE``, ``10Gbit/s``, ``10GbE,0.2ms``.
     """
-    if value is None:
-        return None
-    read = parse_network(value)
-    if not read:
+    if value is not None and not parse_link(value):
         raise refused(param, message("error.option-link", given=value), message("hint.option-link"))
-    return read
+    return value
 
 
 def bench_seconds(_context: click.Context, param: click.Parameter, value: str) -> float:

@@ -14,11 +14,13 @@ from llmprobe.facts.processor import Processor
 
 class Network(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True):
     """
-    What lies between a device and the process: bytes per second each way, and whether somebody said so.
+    What lies between a device and the process: bytes per second each way, and whether somebody said so. The seconds
+    of a round trip are those of ``ping``, None where nobody said them.
     """
 
     bytes_per_s: int
     given: bool = True
+    round_trip_s: float | None = None
 
 
 class Device(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True):

@@ -120,6 +120,14 @@ def test_the_range_holds_what_a_hop_may_take() -> None:
     assert found.high == pytest.approx(1.35 / fast)
 
 
+def test_a_round_trip_of_its_own_takes_the_place_of_the_usual_one() -> None:
+    """Two hops at 5 ms are 4.8 ms longer each than at 0.2 ms."""
+    far = _case(CARD, CARD, network=msgspec.structs.replace(GIGABIT, round_trip_s=0.005))
+    near = _case(CARD, CARD, network=GIGABIT)
+
+    assert _step(far, 1, hop_s=0.001) - _step(near, 1, hop_s=0.001) == pytest.approx(2 * 0.0048)
+
+
 def test_a_stage_of_unknown_bandwidth_has_no_speed() -> None:
     """Nor has the whole."""
     unknown = msgspec.structs.replace(CARD, bandwidth_bytes_per_s=None)

@@ -11,6 +11,7 @@ import msgspec
 from llmprobe.advise.serving.ranking import points
 from llmprobe.advise.serving.search import Way
 from llmprobe.estimation.serving import MemoryModel, speed
+from llmprobe.estimation.speed.network import beyond
 from llmprobe.facts.estimate import Range, Speed
 from llmprobe.facts.model import ModelSpec
 from llmprobe.facts.recommendation import Choice, Label, Wishes
@@ -41,8 +42,8 @@ def choice_of(
     total = way.case.layers + 1
     kind = {"auto": "f16", "bfloat16": "bf16"}.get(settings.kv_cache_dtype, settings.kv_cache_dtype)
     short = way.tokens_per_s(1, 0, memory)
-    hop = speed.HOP_S
     network = way.case.network
+    hop = beyond(speed.HOP_S, network)
     choice = Choice(
         label=label,
         quant=way.checkpoint.format,

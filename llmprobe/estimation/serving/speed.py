@@ -15,6 +15,7 @@ import msgspec
 from llmprobe.estimation.serving.case import Case
 from llmprobe.estimation.serving.stages import stages
 from llmprobe.estimation.serving.weights import WIDE, rank_weights
+from llmprobe.estimation.speed.network import further
 from llmprobe.estimation.speed.shares import fp16_flops
 from llmprobe.facts.backends import BACKENDS
 from llmprobe.facts.estimate import Range
@@ -90,7 +91,7 @@ def step_seconds(
     if case.network is not None:
         sent = batch * case.hidden * WIDE / case.network.bytes_per_s
         # The token comes back from the last stage to the first one.
-        around += count * pace.hop_s + (count - 1) * sent
+        around += count * max(0.0, pace.hop_s + further(case.network)) + (count - 1) * sent
     return max(around, min(users, count) * max(known))
 
 

@@ -16,6 +16,7 @@ Published speeds over networks are in ``fixtures/truth/rpc_speed.json``.
 from collections.abc import Iterable, Iterator
 
 from llmprobe.estimation.speed.parts import Part, Share
+from llmprobe.facts.devices import Network
 from llmprobe.facts.estimate import Range
 from llmprobe.words.message import message
 
@@ -26,6 +27,27 @@ of one device and one round trip for each token: two machines over 25 Gbit Ether
 place of TCP (ggml-org/llama.cpp#20590), two DGX Spark 2.6 ms slower than one that held all of it
 (defilantech/LLMKube#1423).
 """
+
+USUAL_ROUND_TRIP_S = 0.0002
+"""What ``ping`` shows between machines on one switch: in these waits where nobody says another."""
+
+
+def further(network: Network | None) -> float:
+    """
+    The seconds by which the round trip of a network is longer than the usual one, where it is known.
+    """
+    if network is None or network.round_trip_s is None:
+        return 0.0
+    return network.round_trip_s - USUAL_ROUND_TRIP_S
+
+
+def beyond(usual: Range, network: Network | None) -> Range:
+    """
+    Waits over a network: with its own round trip in the place of the usual one.
+    """
+    more = further(network)
+    return Range(low=max(0.0, usual.low + more), likely=usual.likely + more, high=usual.high + more)
+
 
 BYTES_OF_A_VALUE = 4
 HEADS = 10_000
@@ -43,17 +65,18 @@ def network_parts(shares: Iterable[Share], *, tokens: int, filled: float = 0.0) 
         values = share.round_trips * 2 * share.width * BYTES_OF_A_VALUE
         sent = values + (HEADS + share.sent_cache_bytes * filled) / tokens
         waits = share.round_trips / tokens
+        each = beyond(WAITING_S, share.network)
         yield Part(
-            likely=waits * WAITING_S.likely + sent / share.network.bytes_per_s,
-            fastest=waits * WAITING_S.low + sent / share.network.bytes_per_s,
-            slowest=waits * WAITING_S.high + sent / share.network.bytes_per_s,
+            likely=waits * each.likely + sent / share.network.bytes_per_s,
+            fastest=waits * each.low + sent / share.network.bytes_per_s,
+            slowest=waits * each.high + sent / share.network.bytes_per_s,
             words=message(
                 "speed.network",
                 device=share.device,
                 times=share.round_trips,
                 bytes=round(sent),
                 bytes_per_s=share.network.bytes_per_s,
-                ms=WAITING_S.likely * 1000,
+                ms=each.likely * 1000,
             ),
             kind="link",
         )

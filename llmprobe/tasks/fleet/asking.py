@@ -9,6 +9,7 @@ import msgspec
 
 from llmprobe import engines
 from llmprobe.errors import UsageError
+from llmprobe.facts.devices import Network
 from llmprobe.facts.fleet import FleetRecommendation, Launcher
 from llmprobe.facts.given import count
 from llmprobe.facts.model import ModelSpec
@@ -16,7 +17,7 @@ from llmprobe.tasks.arguments import check_model
 from llmprobe.tasks.fleet.recommend import recommend
 from llmprobe.tasks.fleet.seen import Seen
 from llmprobe.tasks.recommend import wishes_of
-from llmprobe.units import parse_network
+from llmprobe.units import parse_link
 from llmprobe.words.message import message
 
 FOR_BATCH = "vllm"
@@ -44,11 +45,11 @@ def asked(
             message("error.fleet-launcher", given=str(launcher), engine=engine or engines.DEFAULT_ENGINE),
             hint=message("hint.fleet-launcher", names=("mp", "ray")),
         )
-    rate = _rate(link)
+    network = _network(link)
 
     def answer(name: str) -> FleetRecommendation:
         wished = wishes_of(model=model, engine=name, top=1, **wishes)
-        return recommend(model, seen, wished, link_bytes_per_s=rate, launcher=launcher)
+        return recommend(model, seen, wished, network=network, launcher=launcher)
 
     if engine is not None:
         return answer(engine)
@@ -63,10 +64,10 @@ def asked(
     return answer(engines.DEFAULT_ENGINE)
 
 
-def _rate(link: str | int | None) -> int | None:
+def _network(link: str | int | None) -> Network | None:
     if not isinstance(link, str):
-        return None if link is None else count("link", link, least=1, most=2**63 - 1)
-    read = parse_network(link)
+        return None if link is None else Network(bytes_per_s=count("link", link, least=1, most=2**63 - 1))
+    read = parse_link(link)
     if not read:
         raise UsageError(message("error.option-link", given=link), hint=message("hint.option-link"))
-    return read
+    return Network(bytes_per_s=read[0], round_trip_s=read[1])

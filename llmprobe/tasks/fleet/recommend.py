@@ -12,7 +12,7 @@ from llmprobe.advise.recommend import Advice
 from llmprobe.engines._shared.shell import is_address
 from llmprobe.errors import UsageError
 from llmprobe.estimation.kept import estimator_of
-from llmprobe.estimation.speed.network import WAITING_S
+from llmprobe.estimation.speed.network import WAITING_S, beyond
 from llmprobe.facts.backends import REMOTE
 from llmprobe.facts.devices import Network
 from llmprobe.facts.estimate import model_in_estimate
@@ -58,7 +58,7 @@ def recommend(
     seen: Sequence[Seen],
     wishes: Wishes,
     *,
-    link_bytes_per_s: int | None = None,
+    network: Network | None = None,
     launcher: Launcher | None = None,
 ) -> FleetRecommendation:
     """
@@ -69,7 +69,7 @@ def recommend(
     """
     check_model(model)
     one = engines.engine(wishes.engine)
-    network = Network(bytes_per_s=link_bytes_per_s or USUAL_LINK, given=link_bytes_per_s is not None)
+    network = network or Network(bytes_per_s=USUAL_LINK, given=False)
     if one.memory is not None:
         # Imported only here: most answers are about llama.cpp.
         from llmprobe.tasks.fleet.served import serve
@@ -209,7 +209,9 @@ def _plan(
         hosts=tuple(plans),
         choice=choice,
         points=round(points, 3),
-        link=Link(bytes_per_s=network.bytes_per_s, seconds_per_token=WAITING_S, given=network.given),
+        link=Link(
+            bytes_per_s=network.bytes_per_s, seconds_per_token=beyond(WAITING_S, network), given=network.given
+        ),
         loading=sent / network.bytes_per_s,
         warnings=(
             message("warning.rpc-open"),
@@ -285,7 +287,7 @@ def _notes(joined: Together | None, network: Network, answered: Sequence[FleetHo
                 tokens_per_s=likely(joined.choice),
             )
         )
-    found.append(message("fleet.why-slower", ms=WAITING_S.likely * 1000))
+    found.append(message("fleet.why-slower", ms=beyond(WAITING_S, network).likely * 1000))
     if not network.given:
         found.append(message("fleet.link-assumed", bytes_per_s=network.bytes_per_s))
     if joined.worth and any(not is_address(address_of(plan.host, answered)) for plan in joined.hosts):

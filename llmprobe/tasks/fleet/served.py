@@ -17,6 +17,7 @@ from llmprobe.errors import UsageError
 from llmprobe.estimation.serving import memory_model
 from llmprobe.estimation.serving.speed import HOP_S
 from llmprobe.estimation.serving.stages import stages
+from llmprobe.estimation.speed.network import beyond
 from llmprobe.facts.devices import Network
 from llmprobe.facts.estimate import model_in_estimate
 from llmprobe.facts.fleet import (
@@ -166,7 +167,9 @@ def _together(
         hosts=tuple(_on_host(number, line, way, used) for number, line in typed),
         choice=choice,
         points=serving.points or 0.0,
-        link=Link(bytes_per_s=network.bytes_per_s, seconds_per_token=HOP_S, given=network.given),
+        link=Link(
+            bytes_per_s=network.bytes_per_s, seconds_per_token=beyond(HOP_S, network), given=network.given
+        ),
         launcher=launcher,
         warnings=_warnings(way, one, launcher, used),
     )
@@ -271,7 +274,7 @@ def _notes(
                 tokens_per_s=likely(together.choice),
             )
         )
-    found.append(message("fleet.why-slower-stages", ms=HOP_S.likely * 1000))
+    found.append(message("fleet.why-slower-stages", ms=beyond(HOP_S, network).likely * 1000))
     if not network.given:
         found.append(message("fleet.link-assumed", bytes_per_s=network.bytes_per_s))
     if together.worth:

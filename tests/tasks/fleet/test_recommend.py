@@ -11,13 +11,14 @@ import pytest
 
 import llmprobe
 from llmprobe.advise.together import machine, served
+from llmprobe.errors import UsageError
 from llmprobe.facts.fleet import FleetRecommendation
 from llmprobe.facts.recommendation import Wishes
+from llmprobe.tasks.fleet.asking import asked
 from llmprobe.tasks.fleet.hosts import Named, seen
 from llmprobe.tasks.fleet.recommend import recommend
 from llmprobe.tasks.fleet.seen import Seen
 from llmprobe.tasks.recommend import wishes_of
-from llmprobe.units import parse_network
 from tests.tasks.fleet.programs import recording
 
 TRUTH: dict[str, Any] = json.loads(
@@ -29,12 +30,33 @@ HALO = "linux-strix-halo-128g-gtt-ttm"
 def _answer(model: str, *machines: str, link: str | None = None, **wishes: Any) -> FleetRecommendation:
     spec = llmprobe.load_model(model)
     named = Named(recordings=tuple(recording(one) for one in machines))
-    return recommend(
-        spec,
-        seen(named),
-        wishes_of(model=spec, top=1, **wishes),
-        link_bytes_per_s=None if link is None else parse_network(link),
-    )
+    return asked(spec, seen(named), link=link, **wishes)
+
+
+def test_a_round_trip_takes_the_place_of_the_usual_one() -> None:
+    """Of 10 ms in the place of 0.2: each wait and step is 9.8 ms longer, so that a token takes at least that long."""
+    usual = _answer("minimax-m2", HALO, HALO, link="10GbE", ctx_size=8192, quants="Q6_K").together
+    far = _answer("minimax-m2", HALO, HALO, link="10GbE,10ms", ctx_size=8192, quants="Q6_K").together
+    assert usual is not None
+    assert far is not None
+    times = [one.choice.speed.generation_tokens_per_s for one in (usual, far)]
+    assert times[0] is not None
+    assert times[1] is not None
+
+    assert far.link.seconds_per_token.likely - usual.link.seconds_per_token.likely == pytest.approx(0.0098)
+    assert 1 / times[1].likely - 1 / times[0].likely == pytest.approx(0.0098, rel=0.01)
+
+
+@pytest.mark.parametrize(
+    "link", ["10GbE,", "10GbE,0ms", "10GbE,5", "10GbE,1h", "10GbE,99s", "0.2ms", ",0.2ms"]
+)
+def test_a_round_trip_that_is_none_is_refused(link: str) -> None:
+    """With the option's hint."""
+    with pytest.raises(UsageError) as caught:
+        _answer("minimax-m2", HALO, HALO, link=link, ctx_size=8192)
+
+    assert caught.value.message.id == "error.option-link"
+    assert caught.value.hint is not None
 
 
 def test_each_machine_alone_has_the_first_choice_of_recommend() -> None:
