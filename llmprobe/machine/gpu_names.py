@@ -24,6 +24,7 @@ from llmprobe.machine.gpu_spelling import (
 )
 from llmprobe.machine.gpu_table import Gpu, named
 from llmprobe.machine.gpu_text import plain
+from llmprobe.machine.link_spelling import link_in
 from llmprobe.units import GIB, parse_rate
 from llmprobe.words.message import message
 
@@ -355,6 +356,11 @@ def _vendor_of(name: str) -> Literal["nvidia", "amd", "intel", "other"]:
 def _unknown(name: str) -> UsageError:
     nearest = near(name, _NEAREST)
     without = without_size(name)
+    if (linked := link_in(name)) is not None and rows_spelled(linked[0]):
+        return UsageError(
+            message("error.gpu-unknown", name=name),
+            hint=message("hint.gpu-linked", name=linked[0], link=linked[1]),
+        )
     return UsageError(
         message("error.gpu-unknown", name=name),
         hint=message("hint.gpu-nearest", names=nearest, name=without)

@@ -444,6 +444,7 @@ SENTENCES: dict[str, str] = {
     # - hypothetical machines
     "error.gpu-unknown": "no GPU named '{name}' is in the table",
     "hint.gpu-nearest": "the nearest names are {names:list}; for an unlisted card add its memory: '{name}:24GB'",
+    "hint.gpu-linked": "give the link of a card beside its name: --gpu '{name}' --pcie {link}",
     "hint.gpu-unlisted": "write the name as its maker does, or add the memory of an unlisted card: '{name}:24GB'",
     "error.no-gpu-in-text": "'{text}' names no GPU",
     "hint.gpu-spelling": "write it as 'RTX 4090', '2x RTX 3090' or 'M2 16GB'; for a machine without a GPU give --ram alone",

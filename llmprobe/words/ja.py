@@ -414,6 +414,7 @@ SENTENCES: dict[str, str] = {
     # - hypothetical machines
     "error.gpu-unknown": "「{name}」という名前のGPUは一覧表にありません",
     "hint.gpu-nearest": "近い名前: {names:list}。一覧表にないカードはメモリ容量を付けてください: '{name}:24GB'",
+    "hint.gpu-linked": "接続方法は名前と別に指定してください: --gpu '{name}' --pcie {link}",
     "hint.gpu-unlisted": "メーカーの表記で書くか、一覧表にないカードはメモリ容量を付けてください: '{name}:24GB'",
     "error.no-gpu-in-text": "「{text}」はGPUの名前ではありません",
     "hint.gpu-spelling": "'RTX 4090'、'2x RTX 3090'、'M2 16GB' のように書いてください。GPUのないマシンには --ram だけを指定してください",
