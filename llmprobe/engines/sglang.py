@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from llmprobe.engines._record import Engine
-from llmprobe.engines._shared.shell import line, shown, visible
+from llmprobe.engines._shared.shell import line, shown, uneven, visible
 from llmprobe.facts.engine import Abilities
 from llmprobe.harmless import shell_word
 from llmprobe.words.message import Message, message
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 NAME = "sglang"
 ABILITIES = Abilities(backends=("cuda", "rocm"))
+PARTITION = "SGLANG_PP_LAYER_PARTITION"
+"""The same as vLLM's. Source: SGLang 0.5.23, srt/distributed/utils.py: get_pp_indices."""
 MEETING_PORT = 20000
 """A free port of the first machine, where the others find it; SGLang has no default."""
 _CACHE_TYPES = {"fp8": "fp8_e4m3"}
@@ -86,7 +88,7 @@ def across(
             rank,
             line(
                 choice,
-                shown(node, backend),
+                shown(node, backend) | uneven(PARTITION, nodes),
                 [*words, "--nnodes", str(len(nodes)), "--node-rank", str(rank), "--dist-init-addr", main],
             ),
         )

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from llmprobe.engines._record import Engine
-from llmprobe.engines._shared.shell import is_address, line, shown, visible
+from llmprobe.engines._shared.shell import is_address, line, shown, uneven, visible
 from llmprobe.engines._shared.values import UNNAMED, count, field, records, text
 from llmprobe.facts.answer import Source
 from llmprobe.facts.engine import Abilities
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 NAME = "vllm"
 ABILITIES = Abilities(backends=("cuda", "rocm"))
 PORT = 8000
+PARTITION = "VLLM_PP_LAYER_PARTITION"
+"""How many layers each stage of a pipeline has. Source: vLLM 0.33, distributed/utils.py: get_pp_indices."""
 HOST_IP = "VLLM_HOST_IP"
 """Which of its addresses a machine tells the others."""
 RAY_PORT = 6379
@@ -127,6 +129,7 @@ def across(
     if serving is None or place is None or backend not in ABILITIES.backends:
         return ()
     words, main = _words(place, serving.settings), shell_word(nodes[0].address)
+    parts = uneven(PARTITION, nodes)
     found = []
     for rank, node in enumerate(nodes):
         environment = shown(node, backend) | ({HOST_IP: node.address} if is_address(node.address) else {})
@@ -140,9 +143,12 @@ def across(
             continue
         # The launcher's options are those of the engine; that of a machine without a port is the command's own.
         mine = ["--nnodes", str(len(nodes)), "--node-rank", str(rank), "--master-addr", main]
+        environment |= parts
         found.append((rank, line(choice, environment, [*words, *mine, *(["--headless"] if rank else [])])))
     if launcher == "ray":
         environment = {HOST_IP: nodes[0].address} if is_address(nodes[0].address) else {}
+        # Ray's workers get vLLM's variables from here (ray/ray_env.py).
+        environment |= parts
         found.append((0, line(choice, environment, [*words, "--distributed-executor-backend", "ray"])))
     return tuple(found)
 

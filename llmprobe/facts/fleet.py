@@ -29,12 +29,14 @@ What starts an engine's ranks on several machines: the engine itself on each, or
 class Node(msgspec.Struct, frozen=True, kw_only=True):
     """
     A machine as a command of several machines names it. ``numbers`` are those of its devices in use, None for all;
-    ``unified`` is memory that its devices share with the system.
+    ``unified`` is memory that its devices share with the system, ``layers`` are those of its stage, None where all have
+    even parts.
     """
 
     address: str
     numbers: tuple[int, ...] | None = None
     unified: bool = False
+    layers: int | None = None
 
 
 class EngineBuild(msgspec.Struct, frozen=True, kw_only=True):

@@ -269,3 +269,24 @@ def test_a_window_and_its_blocks_by_hand() -> None:
     assert found.request_blocks(100) == 7 + 1
     assert found.blocks([16384 * 5 + 1]) == 5
     assert found.blocks([100]) == 0
+
+
+def test_a_stage_of_more_layers_keeps_more_of_each_token() -> None:
+    """
+    Qwen3 Coder 30B has 48 layers of 4 KV heads of 128: 2048 bytes of a token each in 16 bits. 262,144 tokens are 12 GiB
+    on a stage of 24 layers and 16 GiB on one of 32 (VLLM_PP_LAYER_PARTITION=16,32, vllm-project/vllm#34076).
+    """
+    cards = (Card(id="gpu0", total_bytes=16 * GIB), Card(id="gpu1", total_bytes=32 * GIB))
+    memory = memory_model("vllm")
+    found = []
+    for partition in (None, (16, 32)):
+        model = named("Qwen3-Coder-30B-A3B-Instruct", None)
+        case = Case(model, None, cards, memory.version("0.20"), partition=partition)
+        settings = memory.settled(
+            case, {"max_model_len": 262144, "tensor_parallel_size": 1, "pipeline_parallel_size": 2}
+        )
+        pages = plan(case, settings)
+        assert pages is not None
+        found.append(pages.request_bytes(262144))
+
+    assert found == [12 * GIB, 16 * GIB]

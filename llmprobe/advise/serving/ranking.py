@@ -93,8 +93,10 @@ def _with_graphs(found: list[Way], find: Find) -> list[Way]:
     return [shorter.get(_what(way), way) if way.settings.enforce_eager else way for way in found]
 
 
-def _what(way: Way) -> tuple[str, int, int]:
-    return way.checkpoint.format, way.settings.tensor_parallel_size, way.settings.pipeline_parallel_size
+def _what(way: Way) -> tuple[str, int, int, tuple[int, ...] | None]:
+    settings = way.settings
+    ranks = settings.tensor_parallel_size, settings.pipeline_parallel_size
+    return way.checkpoint.format, *ranks, way.case.partition
 
 
 def _length(model: ModelSpec, wishes: Wishes) -> tuple[int, tuple[Message, ...]]:

@@ -16,6 +16,7 @@ import msgspec
 from llmprobe.advise.serving.formats import cache_types, kernels, loss_of
 from llmprobe.estimation.serving import MemoryModel, speed
 from llmprobe.estimation.serving.case import Case, Result
+from llmprobe.estimation.serving.stages import divided, even
 from llmprobe.facts.devices import Network
 from llmprobe.facts.estimate import Range
 from llmprobe.facts.model import ModelSpec
@@ -101,21 +102,47 @@ def between(
 ) -> Iterator[Way]:
     """
     The same over several machines, the first one the main one: each is a stage of a pipeline, and cuts its layers over
-    as many of its devices as all machines have.
+    as many of its devices as all machines have. Larger and faster machines may have more of the layers.
     """
     ranks = _widest(model, min(map(len, machines)))
-    cards = tuple(card for each in machines for card in each[:ranks])
-    return _on(
-        model,
-        offers,
-        cards,
-        memory,
-        version,
-        length=length,
-        users=users,
-        cache_type=cache_type,
-        split=(ranks, len(machines)),
-        network=network,
+    used = [each[:ranks] for each in machines]
+    for partition in (None, *partitions(len(Sizes(model.hparams).trunk), used)):
+        yield from _on(
+            model,
+            offers,
+            tuple(card for each in used for card in each),
+            memory,
+            version,
+            length=length,
+            users=users,
+            cache_type=cache_type,
+            split=(ranks, len(used)),
+            network=network,
+            partition=partition,
+        )
+
+
+def partitions(layers: int, machines: Sequence[tuple[Card, ...]]) -> tuple[tuple[int, ...], ...]:
+    """
+    The layers of each machine by what is free on its least device, and by the bandwidth of its slowest, where these are
+    no even parts.
+    """
+    if layers < len(machines):
+        return ()
+    rooms = [
+        min(card.total_bytes if card.free_bytes is None else card.free_bytes for card in each)
+        for each in machines
+    ]
+    rates = [min(card.bandwidth_bytes_per_s or 0 for card in each) for each in machines]
+    found = [divided(layers, parts) for parts in (rooms, rates) if all(parts)]
+    # What is over of even parts lies elsewhere; a layer more or less makes no difference.
+    usual = even(layers, len(machines))
+    return tuple(
+        dict.fromkeys(
+            sizes
+            for sizes in found
+            if max(abs(one - other) for one, other in zip(sizes, usual, strict=True)) > 1
+        )
     )
 
 
@@ -131,6 +158,7 @@ def _on(
     cache_type: str | None,
     split: tuple[int, int] | None = None,
     network: Network | None = None,
+    partition: tuple[int, ...] | None = None,
 ) -> Iterator[Way]:
     """
     One way for each of the offers that these devices load, all of them used.
@@ -139,7 +167,7 @@ def _on(
         found = [kernels(checkpoint.format, card) for card in cards]
         if not all(loads for loads, _, _ in found):
             continue
-        case = Case(model, quantization, cards, version, network)
+        case = Case(model, quantization, cards, version, network, partition)
         tensor, pipeline = split or _ranks(case, len(cards)) or (0, 0)
         if not tensor or pipeline > max(1, case.layers):
             continue

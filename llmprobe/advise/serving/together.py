@@ -1,8 +1,8 @@
 """
 One model served by several machines: each a stage of a pipeline, its layers cut over the devices of that machine.
 
-A machine without a device of the engine is left out. Stages have the same number of ranks, and even parts of the
-layers, so that machines that are alike go together best; those with most room are tried besides.
+A machine without a device of the engine is left out. Stages have the same number of ranks; of machines that are alike
+they have even parts of the layers, else also parts by room and by bandwidth.
 """
 
 from __future__ import annotations

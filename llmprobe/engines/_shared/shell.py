@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 from llmprobe.harmless import shell_word
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from llmprobe.facts.fleet import Node
     from llmprobe.facts.recommendation import Choice
 
@@ -76,6 +78,14 @@ def shown(node: "Node", backend: str | None) -> dict[str, str]:
     The same on one machine of several; nothing where all of its devices are in use.
     """
     return {} if node.numbers is None else _by_number(node.numbers, backend)
+
+
+def uneven(name: str, nodes: "Sequence[Node]") -> dict[str, str]:
+    """
+    The variable of an engine that says how many layers each stage of a pipeline has; nothing where all have even parts.
+    """
+    layers = [node.layers for node in nodes if node.layers is not None]
+    return {name: ",".join(map(str, layers))} if len(layers) == len(nodes) else {}
 
 
 def _by_number(devices: tuple[int, ...], backend: str | None) -> dict[str, str]:

@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from llmprobe.estimation.serving.stages import stages
 from llmprobe.facts.devices import Network
 from llmprobe.facts.estimate import DeviceEstimate
 from llmprobe.facts.model import ModelSpec, Tensor
@@ -70,7 +71,8 @@ class Case:
     A model in one published format, on equal or unlike cards, for one version of an engine.
 
     ``quantization`` is the configuration's own (``quantization_config``), None for plain 16-bit floats. ``network`` is
-    what lies between the stages of a pipeline, where each is a machine of its own.
+    what lies between the stages of a pipeline, where each is a machine of its own, and ``partition`` the layers of each
+    where they are not even parts.
     """
 
     def __init__(
@@ -80,9 +82,11 @@ class Case:
         cards: tuple[Card, ...],
         version: tuple[int, ...],
         network: Network | None = None,
+        partition: tuple[int, ...] | None = None,
     ) -> None:
         self.model = model
         self.network = network
+        self.partition = partition
         self.scheme: Scheme | None = (
             None if quantization is None else scheme_of({"quantization_config": quantization})
         )
@@ -91,6 +95,10 @@ class Case:
         self.sizes = Sizes(model.hparams)
         self.layers = len(self.sizes.trunk)
         self.counted: dict[tuple[int | bool, ...], RankWeights] = {}
+
+    def stages(self, count: int) -> tuple[range, ...]:
+        """The layers of each of so many ranks of a pipeline."""
+        return stages(self.layers, count, self.partition)
 
     @cached_property
     def layout(self) -> CacheLayout:

@@ -13,7 +13,6 @@ from __future__ import annotations
 import msgspec
 
 from llmprobe.estimation.serving.case import Case
-from llmprobe.estimation.serving.stages import stages
 from llmprobe.estimation.serving.weights import WIDE, rank_weights
 from llmprobe.estimation.speed.network import further
 from llmprobe.estimation.speed.shares import fp16_flops
@@ -168,4 +167,4 @@ def _part(case: Case, settings: ServingSettings, stage: int) -> float:
     """
     The part of all layers that a stage has.
     """
-    return len(stages(case.layers, settings.pipeline_parallel_size)[stage]) / max(1, case.layers)
+    return len(case.stages(settings.pipeline_parallel_size)[stage]) / max(1, case.layers)

@@ -11,7 +11,6 @@ import msgspec
 
 from llmprobe.estimation.serving.allocator import Matrix, held_over
 from llmprobe.estimation.serving.case import Case, RankWeights
-from llmprobe.estimation.serving.stages import stages
 from llmprobe.facts.model import Tensor
 from llmprobe.facts.serving import ServingSettings
 from llmprobe.model.formats.published import packing_of
@@ -137,7 +136,7 @@ def rank_weights(case: Case, settings: ServingSettings, stage: int, loading: Loa
 
 def _counted(case: Case, settings: ServingSettings, stage: int, loading: Loading) -> RankWeights:
     count, tp = settings.pipeline_parallel_size, settings.tensor_parallel_size
-    mine = stages(case.layers, count)[stage]
+    mine = case.stages(count)[stage]
     parts = dict.fromkeys(("embedding", "layers", "experts", "output", "copies", "padded_bytes"), 0)
     tied = not any(tensor.name == "output.weight" for tensor in case.tensors)
     first, last = stage == 0, stage == count - 1

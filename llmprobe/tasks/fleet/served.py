@@ -16,7 +16,6 @@ from llmprobe.engines._shared.shell import is_address
 from llmprobe.errors import UsageError
 from llmprobe.estimation.serving import memory_model
 from llmprobe.estimation.serving.speed import HOP_S
-from llmprobe.estimation.serving.stages import stages
 from llmprobe.estimation.speed.network import beyond
 from llmprobe.facts.devices import Network
 from llmprobe.facts.estimate import model_in_estimate
@@ -155,7 +154,7 @@ def _together(
     choice = choice_of(model, wishes, way, memory, no_command, way.cards, "recommended")
     serving = choice.serving
     assert serving is not None
-    nodes = [_node(box, way, hosts) for box in used]
+    nodes = [_node(stage, box, way, hosts) for stage, box in enumerate(used)]
     assert one.across is not None
     typed = one.across(choice, way.cards[0].backend, nodes, launcher)
     if launcher == "ray" and all(each.origin == "ray" for each in seen):
@@ -201,18 +200,19 @@ def _named(card: Card, host: str, less: int) -> Card:
     return msgspec.structs.replace(card, id=f"{host}:{card.id}", free_bytes=free)
 
 
-def _node(box: Box, way: Way, hosts: Sequence[FleetHost]) -> Node:
+def _node(stage: int, box: Box, way: Way, hosts: Sequence[FleetHost]) -> Node:
     ranks = way.settings.tensor_parallel_size
     return Node(
         address=address_of(box.name, hosts),
         numbers=None if len(box.cards) == ranks else tuple(range(ranks)),
         unified=box.cards[0].unified,
+        layers=None if way.case.partition is None else way.case.partition[stage],
     )
 
 
 def _on_host(number: int, line: str, way: Way, used: Sequence[Box]) -> OnHost:
     ranks = way.settings.tensor_parallel_size
-    parts = stages(way.case.layers, way.settings.pipeline_parallel_size)
+    parts = way.case.stages(way.settings.pipeline_parallel_size)
     return OnHost(
         host=used[number].name,
         main=number == 0,

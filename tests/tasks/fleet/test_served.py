@@ -255,3 +255,50 @@ def test_a_card_of_unknown_use_is_not_put_together() -> None:
     assert next(one for one in notes if one.id == "note.serving-free-unknown").values == {
         "devices": ("gpu0", "gpu1")
     }
+
+
+def test_larger_and_faster_machines_have_more_of_the_layers() -> None:
+    """
+    Qwen3 32B in four bits over an RTX 3090 (24 GB, 936 GB/s) and an RTX 4060 Ti (16 GB, 288 GB/s): by room 3 : 2 or by
+    bandwidth 3.25 : 1 of its 64 layers, and each machine is told how many; the slower one would hold up a token longer
+    with 32.
+    """
+    for engine, name in (("vllm", "VLLM_PP_LAYER_PARTITION"), ("sglang", "SGLANG_PP_LAYER_PARTITION")):
+        plan = _answer(
+            "qwen3-32b", "RTX 4060 Ti 16GB", "RTX 3090", engine=engine, ctx_size=4096, link="10GbE"
+        ).together
+        assert plan is not None
+        layers = [one.layers or 0 for one in plan.hosts]
+
+        assert sum(layers) == 64
+        assert layers[0] > 36
+        assert plan.hosts[0].host == "user@10.0.0.2"
+        assert all(f"{name}={layers[0]},{layers[1]} " in one.commands[0] for one in plan.hosts)
+        first, last = plan.choice.devices
+        assert first.weights_bytes > last.weights_bytes
+
+
+def test_machines_that_are_alike_are_told_no_parts() -> None:
+    """Even parts are the engine's own."""
+    plan = _answer("qwen3-32b", "RTX 3090", "RTX 3090", engine="vllm", ctx_size=4096, link="10GbE").together
+    assert plan is not None
+
+    assert [one.layers for one in plan.hosts] == [32, 32]
+    assert not any("PARTITION" in one.commands[0] for one in plan.hosts)
+
+
+def test_ray_is_told_the_parts_where_the_server_starts() -> None:
+    """Ray itself has no use for them; vLLM hands its variables to the workers."""
+    plan = _answer(
+        "qwen3-32b",
+        "RTX 4060 Ti 16GB",
+        "RTX 3090",
+        engine="vllm",
+        ctx_size=4096,
+        link="10GbE",
+        launcher="ray",
+    ).together
+    assert plan is not None
+    lines = [line for one in plan.hosts for line in one.commands]
+
+    assert all(("PARTITION" in line) == ("vllm serve" in line) for line in lines)

@@ -11,7 +11,6 @@ from collections.abc import Mapping
 
 from llmprobe.estimation.serving.case import Case, RankWeights, Result
 from llmprobe.estimation.serving.sglang import settings as defaults
-from llmprobe.estimation.serving.stages import stages
 from llmprobe.estimation.serving.terms import device_of, weight_terms
 from llmprobe.estimation.serving.weights import rank_weights
 from llmprobe.facts.estimate import Range, Term
@@ -122,7 +121,7 @@ def _cells(case: Case, settings: ServingSettings) -> list[int]:
     The bytes of one token on a rank of each stage, over all of its layers.
     """
     tp, wide = settings.tensor_parallel_size, defaults.CACHE_BYTES[settings.kv_cache_dtype]
-    parts = stages(case.layers, settings.pipeline_parallel_size)
+    parts = case.stages(settings.pipeline_parallel_size)
     sizes = [0.0] * len(parts)
     for cache in case.layout.kv:
         share = 1.0 if cache.window is None else _WINDOWED

@@ -14,7 +14,6 @@ from typing import Literal
 import msgspec
 
 from llmprobe.estimation.serving.case import Case
-from llmprobe.estimation.serving.stages import stages
 from llmprobe.estimation.serving.vllm.versions import CACHED_STATES, IN_FLIGHT, WIDE_LATENT_STEP
 from llmprobe.facts.serving import ServingSettings
 
@@ -119,7 +118,7 @@ def plan(case: Case, settings: ServingSettings) -> Plan | None:
         return None
     kinds = set(specs.values())
     block = _block(case, settings, kinds)
-    parts = stages(case.layers, settings.pipeline_parallel_size)
+    parts = case.stages(settings.pipeline_parallel_size)
     if len({(spec.kind, spec.window) for spec in kinds}) == 1:
         groups, sizes = _alike(specs, block, parts)
     else:

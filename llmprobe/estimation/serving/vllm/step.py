@@ -193,7 +193,7 @@ def graphs(case: Case, settings: ServingSettings) -> Part | None:
     if settings.enforce_eager or case.version < V1:
         return None
     count = captured(settings, large=_is_blackwell(case))
-    layers = -(-case.layers // settings.pipeline_parallel_size)
+    layers = max(map(len, case.stages(settings.pipeline_parallel_size)))
     likely = _FIRST_GRAPHS + _A_GRAPH * count * layers
     how = message(
         "how.serving-graphs", graphs=count, layers=layers, bytes=_A_GRAPH, first_bytes=_FIRST_GRAPHS
