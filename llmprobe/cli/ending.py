@@ -40,6 +40,12 @@ def run(arguments: Sequence[str] | None) -> int:
         return _fail(LlmprobeError(message("error.stdout-closed")), given, document=False)
     try:
         return _answered(given)
+    except MemoryError:
+        return _fail(
+            LlmprobeError(message("error.no-memory"), hint=message("hint.no-memory")),
+            given,
+            document="--json" in given,
+        )
     except OSError as error:
         if error.errno not in STDOUT_FAILED:
             raise

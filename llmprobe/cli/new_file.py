@@ -3,7 +3,6 @@ A file for an answer: a new one for its owner alone, or one that an earlier run 
 """
 
 import contextlib
-import errno
 import os
 import shlex
 from collections.abc import Callable
@@ -55,10 +54,21 @@ def new_file(output: str, named_by: str) -> Path:
 
 def _expect_writable(path: Path, named_by: str) -> None:
     """
-    Refuse a folder where nothing can be written, which what made the answer would have been in vain for.
+    Refuse a folder where nothing can be written, which what made the answer would have been in vain for: a small file
+    is written there and removed, as not even permission tells of a full disk, or of a folder of the kernel.
     """
-    if not os.access(path.parent, os.W_OK | os.X_OK):
-        raise _unwritable(path, PermissionError(errno.EACCES, os.strerror(errno.EACCES)), named_by)
+    tried = path.parent / f".llmprobe-{os.getpid()}"
+    try:
+        descriptor = os.open(tried, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _OWNER_ALONE)
+        try:
+            os.write(descriptor, bytes(_BEGINNING))
+        finally:
+            os.close(descriptor)
+            tried.unlink()
+    except FileExistsError:
+        return
+    except OSError as error:
+        raise _unwritable(path, error, named_by) from None
 
 
 def write_new(path: Path, text: str, named_by: str) -> None:

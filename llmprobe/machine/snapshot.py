@@ -9,6 +9,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from math import inf
 from typing import TYPE_CHECKING, Literal
 
 import msgspec
@@ -250,7 +251,7 @@ class _Crew:
         """
         until = time.monotonic() + deadline_s
         while self._unfinished and (left_s := until - time.monotonic()) > 0:
-            self._grow()
+            self._grow(until)
             self._finished.wait(min(PATIENCE_S, left_s) if self._row else left_s)
         self._row.clear()
         if not self._unfinished:
@@ -258,17 +259,23 @@ class _Crew:
             for thread in self._threads:
                 thread.join()
 
-    def _grow(self) -> None:
+    def _grow(self, until: float) -> None:
         """
         Double the threads, so that the last task is begun soon though all before it are slow.
         """
         for _ in range(min(max(1, len(self._threads)), len(self._row))):
             thread = threading.Thread(target=self._take, daemon=True)
-            thread.start()
+            try:
+                thread.start()
+            except RuntimeError:
+                # The system gives this process no more threads: those that there are do it, or this one.
+                if not self._threads:
+                    self._take(until)
+                return
             self._threads.append(thread)
 
-    def _take(self) -> None:
-        while True:
+    def _take(self, until: float = inf) -> None:
+        while time.monotonic() < until:
             try:
                 outcome = self._row.popleft()
             except IndexError:

@@ -105,7 +105,8 @@ class Workers:
         ``key`` names what is asked: while a call of the same key hangs, in whichever ``Workers``, it is refused.
 
         Raises:
-            TimeoutError: no result in time (the thread is abandoned), the call was refused, or this is closed.
+            TimeoutError: no result in time (the thread is abandoned), the call was refused, the system gives no
+                thread for it, or this is closed.
         """
         HANGING.refuse(key)
         reply: _Reply[T] = _Reply(task, key)
@@ -115,7 +116,10 @@ class Workers:
             inbox = self._idle.pop() if self._idle else None
         if inbox is None:
             inbox = _Inbox()
-            threading.Thread(target=self._work, args=(inbox,), daemon=True).start()
+            try:
+                threading.Thread(target=self._work, args=(inbox,), daemon=True).start()
+            except RuntimeError:
+                raise TimeoutError("the system gives this process no more threads") from None
         inbox.put(reply)  # type: ignore[arg-type]
         if not reply.pending.acquire(timeout=timeout_s):
             self._abandon(reply, inbox)  # type: ignore[arg-type]

@@ -2857,6 +2857,8 @@ SENTENCES: dict[str, str] = {
     "error.metrics-file-name": "{path} does not end in .prom, and node_exporter reads no other file",
     "error.folder-missing": "the folder {path} does not exist",
     "error.unwritable": "{path} cannot be written: {why}",
+    "error.no-memory": "there is not enough memory for the answer",
+    "hint.no-memory": "ulimit -v or the limit of a container may be below what llmprobe needs, some 200 MiB",
     "error.stdout-closed": "the answer cannot be written: standard output is closed",
     "error.stdout-failed": "the answer cannot be written: {why}",
     "hint.help": "see {command} --help",

@@ -2463,6 +2463,8 @@ SENTENCES: dict[str, str] = {
     "error.metrics-file-name": "{path} は .prom で終わっていません（node_exporterはほかのファイルを読みません）",
     "error.folder-missing": "フォルダー {path} は存在しません",
     "error.unwritable": "{path} に書き込めません: {why}",
+    "error.no-memory": "回答に必要なメモリが足りません",
+    "hint.no-memory": "ulimit -v かコンテナーの制限が、llmprobe に必要な量 (約200 MiB) を下回っているかもしれません",
     "error.stdout-closed": "結果を出力できません: 標準出力が閉じられています",
     "error.stdout-failed": "結果を出力できません: {why}",
     "hint.help": "{command} --help を参照してください",

@@ -377,3 +377,22 @@ def test_a_stdout_that_is_given_up_leads_nowhere(tmp_path: Any, monkeypatch: pyt
         file.flush()
 
     assert (tmp_path / "out").read_text() == ""
+
+
+def test_too_little_memory_is_one_sentence(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """
+    As under ``ulimit -v``: no bug, so no traceback; with ``--json`` a document.
+    """
+
+    def probe(*_args: object, **_options: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(api, "probe", probe)
+
+    assert main(["check", "--json"]) == 1
+    printed = capsys.readouterr()
+    assert json.loads(printed.out)["message"]["id"] == "error.no-memory"
+    assert "ulimit -v" in printed.err
+    assert "Traceback" not in printed.err

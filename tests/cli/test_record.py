@@ -2,6 +2,8 @@
 ``llmprobe record``: a new file of the owner alone, under a name that is not taken.
 """
 
+import errno
+import os
 import re
 from pathlib import Path
 
@@ -125,3 +127,25 @@ def test_half_a_file_is_not_left(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(UnicodeEncodeError):
         main(["record", "-o", "box.json"])
     assert list(Path.cwd().iterdir()) == []
+
+
+@pytest.mark.parametrize("failing", ["write", "open"])
+def test_a_disk_without_room_is_seen_before_the_machine_is_asked(
+    failing: str, recorded: list[object], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """
+    Permission tells neither of a full disk nor of a folder of the kernel; what was tried leaves nothing behind.
+    """
+
+    def fails(*_args: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, failing, fails)
+
+    code = main(["record", "-o", "box.json"])
+    monkeypatch.undo()
+
+    assert code == 1
+    assert recorded == []
+    assert "box.json" in capsys.readouterr().err
+    assert not any(name.startswith(".llmprobe") or name == "box.json" for name in os.listdir())  # noqa: PTH208

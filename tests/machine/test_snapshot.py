@@ -287,3 +287,30 @@ def test_engines_are_looked_for_beside_the_probes(with_probes: Callable[..., Non
         ("engine:vllm", "crashed"),
         ("engine:none", "absent"),
     ]
+
+
+@pytest.mark.parametrize("given", [0, 1])
+def test_a_machine_without_threads_is_asked_all_the_same(
+    given: int, with_probes: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    Where the system gives few threads to this process or none, they or this one ask one probe after the other.
+    """
+    start = threading.Thread.start
+    started: list[threading.Thread] = []
+
+    def limited(thread: threading.Thread) -> None:
+        if len(started) >= given:
+            raise RuntimeError("can't start new thread")
+        started.append(thread)
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", limited)
+    names = ("one", "two", "three", "four")
+    with_probes(*(Probe(name, EVERYWHERE, lambda _source: Probed(pools=(RAM,))) for name in names))
+
+    snapshot = collect(Live(), deadline_s=5.0)
+
+    assert {each.name: each.status for each in snapshot.sources if each.name in names} == dict.fromkeys(
+        names, "ok"
+    )

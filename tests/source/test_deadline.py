@@ -144,3 +144,17 @@ def test_a_process_has_a_bounded_number_of_hanging_threads(
         workers.call(lambda: 7, 5, "another")
 
     assert threading.active_count() <= before
+
+
+def test_a_call_without_a_thread_is_refused(workers: Workers, monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    Where the system gives this process no more threads (a limit of memory or of processes), as Python says it.
+    """
+
+    def start(_thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", start)
+
+    with pytest.raises(TimeoutError, match="no more threads"):
+        workers.call(lambda: 1, 1.0)
