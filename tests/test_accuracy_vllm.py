@@ -73,8 +73,7 @@ def test_servers_that_ran_are_not_told_to_fail_for_sure(found: tuple[Compared, .
 
 def test_figures_of_rare_kinds() -> None:
     """
-    Blind 5 of 7 loads, all tokens, pools and failures: what ROCm holds of a small Radeon, and a model of 0.8 billion
-    parameters, load 6 % more.
+    Blind 4 of 6 loads, all tokens, pools and failures; now one load is 2 % more, on a small Radeon by ROCm.
     """
     figures = table(compared(row) for row in rows(RARE))
 

@@ -527,3 +527,17 @@ def test_the_ends_of_a_pool_are_those_of_its_parts() -> None:
     assert pool.bytes.likely_bytes == budget - held - sum(part.likely_bytes for part in parts)
     assert pool.bytes.low_bytes == budget - held - doubt - sum(part.high_bytes for part in parts)
     assert pool.bytes.high_bytes == budget - held + doubt - sum(part.low_bytes for part in parts)
+
+
+def test_positions_of_films_have_a_table_four_times_as_long() -> None:
+    """
+    Qwen3.5 9B turns 64 of 256 numbers for 262,144 positions: 4 x 262,144 x 64 x 2 bytes; Qwen3 8B, without films, turns
+    128 for 40,960 positions, once.
+    """
+    found = {}
+    for name in ("Qwen3.5-9B", "Qwen3-8B"):
+        case = Case(named(name, None), None, (Card(total_bytes=80 * GIB, capability=(9, 0)),), (0, 33, 0))
+        settings = memory_model("vllm").settled(case, {"max_model_len": 4096})
+        found[name] = rank_weights(case, settings, 0).tables
+
+    assert found == {"Qwen3.5-9B": 4 * 262_144 * 64 * 2, "Qwen3-8B": 40_960 * 128 * 2}

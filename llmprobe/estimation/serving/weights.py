@@ -17,6 +17,8 @@ from llmprobe.model.formats.published import packing_of
 from llmprobe.model.formats.published.packing import MXFP4
 from llmprobe.model.formats.published.scope import EMBEDDING, OUTPUT, base_of
 
+_FILMS = 4
+"""How many times as many positions there are for films as for tokens."""
 WIDE = 2
 """Bytes of a number that is not quantized: BF16 or FP16."""
 VOCABULARY_PAD = 64
@@ -347,9 +349,10 @@ def _tables(case: Case, settings: ServingSettings) -> int:
     """
     Sines and cosines of every position that the model was trained for, or that is asked for, in 16 bits: one table,
     two where layers with a window have a base of their own. Where positions are divided by a factor, the table of these
-    is as much longer than it need be.
+    is as much longer than it need be; where they have parts for the time and place in films, it is four times as long.
 
-    Source: vLLM 0.33, layers/rotary_embedding/linear_scaling_rope.py; Gemma 3 loads 0.44 GiB more for it.
+    Source: vLLM 0.33, layers/rotary_embedding/linear_scaling_rope.py, for which Gemma 3 loads 0.44 GiB more, and
+    mrope.py (cache_max_position_num), 0.09 GiB of Qwen3.5.
     """
     hparams = case.model.hparams
     rotated = case.sizes.number("rope.dimension_count", 0)
@@ -360,6 +363,8 @@ def _tables(case: Case, settings: ServingSettings) -> int:
     windowed = own or case.model.architecture.startswith("gemma3")
     linear = hparams.get("rope.scaling.type") == "linear"
     factor = max(1.0, float(hparams.get("rope.scaling.factor") or 1)) if linear else 1.0
+    if "rope.dimension_sections" in hparams:
+        factor *= _FILMS
     return int(positions * rotated * WIDE * (factor + (1 if windowed else 0)))
 
 
