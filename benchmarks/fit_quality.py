@@ -22,6 +22,8 @@ import msgspec
 from benchmarks.truth.models import TRUTH
 from llmprobe.advise.choose import loss, rated
 from llmprobe.estimation.estimator import Estimator
+from llmprobe.facts.model import ModelSpec
+from llmprobe.facts.tensor import Tensor
 from llmprobe.model.loading import load
 from llmprobe.model.quants import file_type
 
@@ -64,7 +66,25 @@ def model_of(name: str) -> loss.Model:
 
 @cache
 def _shares(name: str, quant: str) -> dict[str, float]:
+    if " / " in quant:
+        return dict(Estimator(_by_roles(load(name), quant)).type_shares(quant) or {})
     return dict(Estimator(load(name)).type_shares(file_type(quant).name) or {})
+
+
+def _by_roles(model: ModelSpec, quant: str) -> ModelSpec:
+    """
+    A mixture of experts whose file is told by roles: ``q8_0 / q4_K / q5_K`` are everything else, gate and up of the
+    experts, and their down.
+    """
+    rest, up, down = quant.split(" / ")
+
+    def kind(tensor: Tensor) -> str:
+        if len(tensor.shape) < 2:
+            return "f32"
+        return rest if "_exps" not in tensor.name else down if "down" in tensor.name else up
+
+    tensors = tuple(msgspec.structs.replace(tensor, type=kind(tensor)) for tensor in model.tensors)
+    return msgspec.structs.replace(model, quant=quant, tensors=tensors)
 
 
 def in_table(data: loss.Data, row: Row) -> float | None:

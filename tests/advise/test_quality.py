@@ -203,15 +203,16 @@ def test_types_of_tensors_give_a_mixture_its_figure() -> None:
     assert loss.of_types(data, {"q4_K": 0.5, "tq1_0": 0.5}) is None
 
 
-def test_only_the_weights_that_a_token_meets_count() -> None:
+def test_experts_count_by_how_many_a_token_meets() -> None:
     """
-    In UD-Q4_K_XL of Qwen3.6-35B-A3B all but the experts are in Q8_0: most of what a token meets, little of the file.
+    In UD-Q4_K_XL of Qwen3.6-35B-A3B all but the experts are in Q8_0. 8 of 256 experts are used, which count as
+    (8 / 256)^0.75 = 7.4 % of their 32.2 billion weights: 2.4 billion, beside 1.9 billion of everything else.
     """
     shares = Estimator(load("qwen3.6-35b-a3b")).type_shares("UD-Q4_K_XL")
 
     assert shares is not None
     assert sum(shares.values()) == pytest.approx(1.0)
-    assert 0.5 < shares["q8_0"] < 0.75
+    assert shares["q8_0"] == pytest.approx(1.9 / (1.9 + 2.4), abs=0.01)
 
 
 def test_a_family_that_was_measured_has_its_own_factor() -> None:
@@ -363,18 +364,18 @@ def test_formats_of_other_engines_are_rated_as_measured(row: Row) -> None:
 @pytest.mark.parametrize(
     ("name", "figure", "files"),
     [
-        ("AWQ 4-bit, groups of 128", 0.04, 5),
-        ("GPTQ-Int4", 0.039, 1),
+        ("AWQ 4-bit, groups of 128", 0.045, 6),
+        ("GPTQ-Int4", 0.0456, 1),
         ("GPTQ 8-bit", 0.0143, 1),
-        ("FP8-block", 0.032, 2),
-        ("nvfp4", 0.06, 3),
-        ("EXL3 4 bpw", 0.05, 10),
-        # Half way between two widths is the root of the product of their figures: 0.18 x 0.05, 0.003 x 0.0002.
-        ("EXL3 3.5 bpw", 0.0949, 10),
-        ("EXL3 7 bpw", 0.000775, 10),
-        # One bit further by the last steps: 0.8^2 / 0.18, 0.0002 x (0.0002 / 0.003)^0.5.
-        ("EXL3 1 bpw", 3.556, 10),
-        ("EXL3 9 bpw", 0.0000516, 10),
+        ("FP8-block", 0.029, 3),
+        ("nvfp4", 0.07, 5),
+        ("EXL3 4 bpw", 0.065, 17),
+        # Half way between two widths is the root of the product of their figures: 0.2 x 0.065, 0.006 x 0.0006.
+        ("EXL3 3.5 bpw", 0.114, 17),
+        ("EXL3 7 bpw", 0.0018974, 17),
+        # One bit further by the last steps: 0.8^2 / 0.2, 0.0006 x (0.0006 / 0.006)^0.5.
+        ("EXL3 1 bpw", 3.2, 17),
+        ("EXL3 9 bpw", 0.00018974, 17),
     ],
 )
 def test_a_format_has_its_figure_and_the_files_behind_it(name: str, figure: float, files: int) -> None:
