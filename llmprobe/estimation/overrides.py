@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 
 from llmprobe.errors import RefusedError, UsageError
 from llmprobe.estimation.memory.roster import EXPERTS, INPUT_NAMES, ROPE_NAMES
+from llmprobe.estimation.override_pattern import EXAMPLE, compiled
 from llmprobe.estimation.placement import HOST, Span, host_experts
 from llmprobe.facts.backends import BACKENDS
 from llmprobe.facts.devices import Hardware
@@ -22,7 +23,6 @@ from llmprobe.words.message import Message, message
 MovedTensors = tuple[tuple[str, str], ...]
 """Tensors by name that lie elsewhere than their layer, and the device (``host``, ``gpu0``, …) where they are."""
 
-_EXAMPLE = r"-ot 'blk\.(0|1)\.ffn_(up|down|gate|gate_up)_(ch|)exps=CPU'"
 _DENSE_FFN = r"blk\.(\d+)\.ffn_(up|down|gate)\."
 _CPU = "CPU"
 
@@ -59,7 +59,7 @@ def moved_tensors(
         return ()
     buffers = _buffers(hardware)
     patterns = [_parted(override) for override in settings.override_tensor]
-    targets = [(re.compile(pattern), _target(place, buffers)) for pattern, place in patterns]
+    targets = [(compiled(pattern), _target(place, buffers)) for pattern, place in patterns]
     owners = {layer: span.device for span in spans for layer in range(span.start, span.stop)}
     kept = host_experts(settings, hardware, n_layer)
     found = []
@@ -111,10 +111,8 @@ def _matched(model: ModelSpec, override: str) -> set[str]:
     The names of the tensors that an override speaks of.
     """
     pattern, _ = _parted(override)
-    try:
-        found = {one.name for one in model.tensors if re.search(pattern, one.name)}
-    except re.error as error:
-        raise _refused(message("error.override-no-pattern", given=pattern, reason=str(error))) from None
+    search = compiled(pattern).search
+    found = {one.name for one in model.tensors if search(one.name)}
     if not found:
         raise _refused(message("error.override-matches-nothing", given=override, model=model.name))
     return found
@@ -161,4 +159,4 @@ def _on_host(name: str, layers: int) -> bool:
 
 
 def _refused(what: Message) -> UsageError:
-    return UsageError(what, hint=message("hint.override", example=_EXAMPLE))
+    return UsageError(what, hint=message("hint.override", example=EXAMPLE))

@@ -1421,6 +1421,8 @@ SENTENCES: dict[str, str] = {
     "hint.projector-file": "download the mmproj file again",
     "error.override-not-readable": "{given} is not a tensor override",
     "error.override-no-pattern": "-ot {given} is not a valid pattern: {reason}",
+    "error.override-too-many-ways": "the pattern of -ot can match in too many ways to be tried",
+    "hint.override-simpler": "repeat nothing that is itself repeated or has alternatives, and use '.*' three times at most",
     "error.override-matches-nothing": "-ot {given} matches no tensor of {model}",
     "error.override-unknown-buffer": "there is no buffer {buffer} to move tensors to",
     "error.override-moves-embedding": "{tensor} stays where it is: only tensors of layers and the output are moved",

@@ -1192,6 +1192,8 @@ SENTENCES: dict[str, str] = {
     "hint.projector-file": "mmprojファイルをダウンロードし直してください",
     "error.override-not-readable": "{given} はテンソルの配置指定として読めません",
     "error.override-no-pattern": "-ot {given} は正しいパターンではありません: {reason}",
+    "error.override-too-many-ways": "-ot のパターンは一致のしかたが多すぎて試せません",
+    "hint.override-simpler": "繰り返しや選択肢を含むものをさらに繰り返さず、「.*」は3回までにしてください",
     "error.override-matches-nothing": "-ot {given} に一致するテンソルが{model}にありません",
     "error.override-unknown-buffer": "テンソルの移動先のバッファ {buffer} はありません",
     "error.override-moves-embedding": "{tensor} は動かせません: 移動できるのはレイヤーと出力のテンソルだけです",
