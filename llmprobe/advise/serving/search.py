@@ -9,6 +9,7 @@ cache, then graphs.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from operator import sub
 from typing import Any
 
 import msgspec
@@ -134,16 +135,13 @@ def partitions(layers: int, machines: Sequence[tuple[Card, ...]]) -> tuple[tuple
         for each in machines
     ]
     rates = [min(card.bandwidth_bytes_per_s or 0 for card in each) for each in machines]
-    found = [divided(layers, parts) for parts in (rooms, rates) if all(parts)]
-    # What is over of even parts lies elsewhere; a layer more or less makes no difference.
-    usual = even(layers, len(machines))
-    return tuple(
-        dict.fromkeys(
-            sizes
-            for sizes in found
-            if max(abs(one - other) for one, other in zip(sizes, usual, strict=True)) > 1
-        )
-    )
+    found = [even(layers, len(machines))]
+    for parts in (rooms, rates):
+        sizes = divided(layers, parts) if all(parts) else found[0]
+        # A layer more or less makes no difference.
+        if all(max(map(abs, map(sub, sizes, other))) > 1 for other in found):
+            found.append(sizes)
+    return tuple(found[1:])
 
 
 def _on(

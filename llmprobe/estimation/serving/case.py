@@ -17,6 +17,8 @@ from llmprobe.facts.model import ModelSpec, Tensor
 from llmprobe.facts.serving import Card, Pool
 from llmprobe.model import archs
 from llmprobe.model.archs import CacheLayout, Sizes
+from llmprobe.model.formats.published import packing_of
+from llmprobe.model.formats.published.packing import Packing
 from llmprobe.model.formats.published.schemes import Scheme, scheme_of
 from llmprobe.words.message import Message
 
@@ -95,6 +97,15 @@ class Case:
         self.sizes = Sizes(model.hparams)
         self.layers = len(self.sizes.trunk)
         self.counted: dict[tuple[int | bool, ...], RankWeights] = {}
+        self._packings: dict[str, Packing | None] = {}
+
+    def packing(self, tensor: Tensor) -> Packing | None:
+        """How a tensor is packed, None where it is left as it is; a case keeps what it found."""
+        if self.scheme is None:
+            return None
+        if tensor.name not in self._packings:
+            self._packings[tensor.name] = packing_of(self.scheme, tensor)
+        return self._packings[tensor.name]
 
     def stages(self, count: int) -> tuple[range, ...]:
         """The layers of each of so many ranks of a pipeline."""

@@ -13,7 +13,6 @@ from llmprobe.estimation.serving.allocator import Matrix, held_over
 from llmprobe.estimation.serving.case import Case, RankWeights
 from llmprobe.facts.model import Tensor
 from llmprobe.facts.serving import ServingSettings
-from llmprobe.model.formats.published import packing_of
 from llmprobe.model.formats.published.packing import MXFP4
 from llmprobe.model.formats.published.scope import EMBEDDING, OUTPUT, base_of
 
@@ -198,7 +197,7 @@ def _held_over(
         if size < _LARGE:
             continue
         tensor = rows[layer, name]
-        packing = None if case.scheme is None else packing_of(case.scheme, tensor)
+        packing = case.packing(tensor)
         wide = WIDE if packing is None else 1
         experts = name.endswith("_exps")
         eight = packing is not None and packing.bits == 8
@@ -240,7 +239,7 @@ def _packed(case: Case, tensor: Tensor) -> int:
     """
     The bytes of a whole tensor as it was published.
     """
-    packing = None if case.scheme is None else packing_of(case.scheme, tensor)
+    packing = case.packing(tensor)
     if packing is None:
         return tensor.elements * WIDE
     entering, leaving = tensor.shape[:2]
@@ -251,7 +250,7 @@ def _numbers(case: Case, tensor: Tensor, size: int) -> int:
     """
     The bytes of a matrix's numbers, of ``size`` with their scales, which are matrices of their own.
     """
-    packing = None if case.scheme is None else packing_of(case.scheme, tensor)
+    packing = case.packing(tensor)
     if packing is None:
         return size
     return int(size * tensor.elements * packing.bits / 8 / max(1, _packed(case, tensor)))
@@ -307,7 +306,7 @@ def _experts(case: Case, tensor: Tensor, settings: ServingSettings, loading: Loa
 
     Experts are dealt out whole with expert parallelism, else each is cut. MXFP4's kernels want whole tiles.
     """
-    packing = None if case.scheme is None else packing_of(case.scheme, tensor)
+    packing = case.packing(tensor)
     tp = settings.tensor_parallel_size
     if packing is None:
         return tensor.elements * WIDE // tp, 0
