@@ -285,6 +285,25 @@ def test_a_mig_instance_has_its_share_of_the_bandwidth() -> None:
     )
 
 
+def test_an_instance_of_an_unlisted_card_has_its_share_of_what_the_card_reports() -> None:
+    """
+    No row of the table has its size: a quarter of the 32,623 MiB that it reports is a quarter of its channels.
+    """
+    machine = mig_machine({0: 8128}, **{"nvml:nvmlDeviceGetName 0": "NVIDIA Unheard Of 9999"})
+    machine[MEMORY] = {"total": 32623 * MIB, "reserved": 0, "used": 0, "free": 32623 * MIB}
+    device = nvidia.probe(FakeSource(machine)).accelerators[0]
+    assert device.bandwidth_bytes_per_s == 5120 * 2619 * 2_000_000 // 8 // 4
+
+
+def test_an_instance_whose_card_reports_no_size_has_no_rate() -> None:
+    """
+    A container may not ask the card: unknown stays unknown.
+    """
+    machine = mig_machine({0: 8128}, **{"nvml:nvmlDeviceGetName 0": "NVIDIA Unheard Of 9999"})
+    del machine[MEMORY]
+    assert nvidia.probe(FakeSource(machine)).accelerators[0].bandwidth_bytes_per_s is None
+
+
 def test_mig_mode_without_an_instance() -> None:
     """
     The device is listed as not usable and has no pool.

@@ -158,7 +158,7 @@ def describe(ask: Careful, handle: str, who: Identity, *, driver: str | None, te
     capability = who.compute_capability or (row.compute_capability if row else None)
     bandwidth = ask_bandwidth(ask, handle, row)
     if profile is not None and _is_slice(profile):
-        bandwidth = share_of(bandwidth, memory.total_bytes, row)
+        bandwidth = share_of(bandwidth, memory.total_bytes, row.memory_bytes if row else None)
     pool = None if unified or memory.total_bytes is None else pool_of("vram", memory, holders)
     if pool is not None:
         # Asked only where it tells what the library does not.
@@ -222,13 +222,13 @@ def ask_bandwidth(ask: Careful, handle: str, row: Gpu | None) -> Bandwidth:
     return Bandwidth(bus_bits=bits)
 
 
-def share_of(whole: Bandwidth, total_bytes: int | None, row: Gpu | None) -> Bandwidth:
+def share_of(whole: Bandwidth, total_bytes: int | None, whole_bytes: int | None) -> Bandwidth:
     """
     The bandwidth of an instance: its eighths of the memory are also eighths of the channels.
     """
-    if whole.bytes_per_s is None or total_bytes is None or row is None or row.memory_bytes is None:
+    if whole.bytes_per_s is None or total_bytes is None or not whole_bytes:
         return Bandwidth(bus_bits=whole.bus_bits)
-    slices = max(1, min(_SLICES, round(_SLICES * total_bytes / row.memory_bytes)))
+    slices = max(1, min(_SLICES, round(_SLICES * total_bytes / whole_bytes)))
     how = message("bandwidth.nvidia-slices", slices=slices, of=_SLICES, how=whole.how)
     rate = whole.bytes_per_s * slices // _SLICES
     return Bandwidth(bus_bits=whole.bus_bits, bytes_per_s=rate, basis="assumed", how=how)

@@ -8,7 +8,7 @@ import re
 
 from llmprobe.facts.machine import Accelerator, Partition
 from llmprobe.machine.asking import as_int, as_text, fields_of, items_of
-from llmprobe.machine.gpu_table import Gpu, lookup
+from llmprobe.machine.gpu_table import lookup
 from llmprobe.machine.probes.nvidia.asking import Careful
 from llmprobe.machine.probes.nvidia.device import (
     DRIVER_EVIDENCE,
@@ -53,11 +53,12 @@ def ask_instances(ask: Careful, handle: str, who: Identity, *, driver: str | Non
     most = as_int(ask.nvml("nvmlDeviceGetMaxMigDeviceCount", handle).value)
     row = lookup(who.name)
     whole = ask_bandwidth(ask, handle, row)
+    whole_bytes = row.memory_bytes if row else ask_memory(ask, handle).total_bytes
     instances = []
     for position in range(_MOST_INSTANCES if most is None else most):
         inner = f"{handle}/{position}"
         if ask.nvml("nvmlDeviceGetMigDeviceHandleByIndex", inner).ok and ask.lost(handle) is None:
-            instances.append(_instance(ask, inner, who, driver, row, whole))
+            instances.append(_instance(ask, inner, who, driver, whole, whole_bytes))
     if instances:
         return instances
     accelerator = Accelerator(
@@ -85,8 +86,8 @@ def _instance(
     inner: str,
     parent: Identity,
     driver: str | None,
-    row: Gpu | None,
     whole: Bandwidth,
+    whole_bytes: int | None,
 ) -> Found:
     name = as_text(ask.nvml("nvmlDeviceGetName", inner))
     uuid = as_text(ask.nvml("nvmlDeviceGetUUID", inner))
@@ -98,7 +99,7 @@ def _instance(
     match = re.search(_PROFILE, name or "")
     profile = match.group(1) if match else _profile(attributes)
     pool = pool_of("vram", memory, holders) if memory.total_bytes is not None else None
-    share = share_of(whole, memory.total_bytes, row)
+    share = share_of(whole, memory.total_bytes, whole_bytes)
     accelerator = Accelerator(
         id="gpu",
         vendor="nvidia",
