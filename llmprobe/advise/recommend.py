@@ -24,6 +24,7 @@ from llmprobe.advise.explain.reasons import details, experts_resident, reasons, 
 from llmprobe.advise.search.case import Misfit, Placed
 from llmprobe.errors import UsageError
 from llmprobe.estimation.document import cache_warnings, recipe_notes
+from llmprobe.estimation.estimator import Estimator
 from llmprobe.estimation.kept import estimator_of
 from llmprobe.estimation.speed.loading import loading_of
 from llmprobe.facts.devices import Device, Hardware
@@ -62,12 +63,13 @@ class Advice:
         commands: Mapping[str, Command],
         relatives: Relatives = tuple,
         abilities: Abilities = EVERYTHING,
+        estimator: Estimator | None = None,
     ) -> None:
         self._model = model
         self._commands = commands
         self._relatives = relatives
         self._abilities = abilities
-        self._estimator = estimator_of(model)
+        self._estimator = estimator or estimator_of(model)
 
     @property
     def model(self) -> ModelSpec:

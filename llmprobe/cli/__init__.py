@@ -12,10 +12,11 @@ from collections.abc import Sequence
 from types import FrameType
 
 INTERRUPTED = 130
-YOUNG_OBJECTS = 100_000
+YOUNG_OBJECTS = 300_000
 """
 New objects that set off the search for garbage in cycles, in a process of ours. Of modules, which is most of what a
-command makes, nothing becomes garbage; Python's own number searches them some fifty times.
+command makes, nothing becomes garbage, and of graphs little; Python's own number searches them some fifty times. The
+largest searches make 200,000.
 """
 
 

@@ -62,14 +62,16 @@ def spans(settings: Settings, hardware: Hardware, n_layer: int) -> tuple[Span, .
     if len(devices) == 1:
         return (*result, Span(devices[0].id, first, n_layer + 1))
     points = _split_points(settings, devices)
-    owners = [
-        min(bisect_right(points, _f32(index / offloaded)), len(devices) - 1) for index in range(offloaded)
-    ]
+
+    def owner(index: int) -> int:
+        return min(bisect_right(points, _f32(index / offloaded)), len(devices) - 1)
+
+    start = 0
     for number, device in enumerate(devices):
-        start = bisect_right(owners, number - 1)
-        stop = bisect_right(owners, number)
+        stop = bisect_right(range(offloaded), number, lo=start, key=owner)
         if stop > start:
             result.append(Span(device.id, first + start, first + stop))
+        start = stop
     return tuple(result)
 
 

@@ -31,6 +31,7 @@ from llmprobe.model.installed import on_this_disk
 from llmprobe.model.known import known
 from llmprobe.site.site import survey
 from llmprobe.tasks.arguments import check_machine
+from llmprobe.tasks.asked import Asked
 from llmprobe.tasks.contenders import contender
 from llmprobe.tasks.kept_here import kept_here
 from llmprobe.tasks.machines import probe
@@ -118,6 +119,13 @@ def fit(snapshot: "Snapshot | None", wishes: FitWishes) -> Fit:
     return question.answer()
 
 
+def first(snapshot: "Snapshot", wishes: FitWishes, asked: Asked) -> Fitting | None:
+    """
+    The first row of ``fit`` alone, None where there is none.
+    """
+    return _Question(snapshot, msgspec.structs.replace(wishes, top=1), asked).first()
+
+
 def _check_beginnings(wishes: FitWishes) -> None:
     everything = known()
     entries = everything.entries.values()
@@ -142,7 +150,7 @@ class _Question:
     One question for the models of a use, on one machine.
     """
 
-    def __init__(self, machine: "Snapshot", wishes: FitWishes) -> None:
+    def __init__(self, machine: "Snapshot", wishes: FitWishes, asked_before: Asked | None = None) -> None:
         self._machine = machine
         self._wishes = wishes
         self._site = msgspec.structs.replace(
@@ -150,6 +158,15 @@ class _Question:
         )
         self._left_out: Counter[str] = Counter()
         self._loaded: dict[str, Advice] = {}
+        self._asked_before = asked_before
+
+    def first(self) -> Fitting | None:
+        """
+        The first row of the answer.
+        """
+        ranked, _ = current(one for one in self._named() if one.capabilities)
+        found, _ = self._searched(one for one in map(self._bounded, ranked) if one.bounds)
+        return next(iter(found), None)
 
     def answer(self) -> Fit:
         wishes, machine = self._wishes, self._machine
@@ -161,10 +178,7 @@ class _Question:
         too_large: list[Contender] = []
         for one in map(self._bounded, ranked):
             (able if one.bounds else too_large).append(one)
-        each = [self._affordable(way) for one in able for way in ways(one, wishes.use, self._site)]
-        found, failed = searched(
-            each, self._problem, wishes.top, self._is_wished, self._row, _RANKINGS[wishes.sort]
-        )
+        found, failed = self._searched(able)
         rows = tuple(found)
         run = {name for row in rows for name in (row.model.id, *row.variants)}
         without = [one for one in able if one.model.id in {way.model.id for way in failed} - run]
@@ -187,6 +201,15 @@ class _Question:
             findings=findings(machine, self._asked(None)),
             notes=explain.notes(wishes, capability.dated()),
         )
+
+    def _searched(self, able: Iterable[Contender]) -> tuple[list[Fitting], list[Contender]]:
+        """
+        The rows, and those of the ``able`` that cannot run as wished.
+        """
+        wishes = self._wishes
+        each = [self._affordable(way) for one in able for way in ways(one, wishes.use, self._site)]
+        ranking = _RANKINGS[wishes.sort]
+        return searched(each, self._problem, wishes.top, self._is_wished, self._row, ranking)
 
     def _asked(self, ctx_size: int | None, use: UseName | None = None) -> Wishes:
         wishes = self._wishes
@@ -263,11 +286,13 @@ class _Question:
         """
         found = self._loaded.get(entry.id)
         if found is None:
-            engine = self._wishes.engine
+            engine, before = self._wishes.engine, self._asked_before
+            model = on_this_disk(of_catalog(entry) if before is None else before.model(entry), self._machine)
             found = self._loaded[entry.id] = Advice(
-                on_this_disk(of_catalog(entry), self._machine),
+                model,
                 commands_for(self._machine, engine),
                 abilities=self._site.abilities,
+                estimator=None if before is None else before.estimator(model),
             )
         return found
 

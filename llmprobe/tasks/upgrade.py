@@ -23,6 +23,7 @@ from llmprobe.machine.form import no_card, no_ram
 from llmprobe.model.installed import on_this_disk
 from llmprobe.tasks import fit, plan
 from llmprobe.tasks.arguments import check_machine, check_model, context_of
+from llmprobe.tasks.asked import Asked
 from llmprobe.tasks.machines import probe
 from llmprobe.tasks.models import quant_name
 from llmprobe.tasks.recommend import commands_for, completed
@@ -235,12 +236,12 @@ class _OfCatalog:
             reserve_bytes=wishes.reserve_bytes,
             top=1,
         )
+        self._asked = Asked()
 
     def reached(self, machine: "Snapshot") -> Reached | None:
-        rows = fit.fit(machine, self._wishes).rows
-        if not rows:
+        best = fit.first(machine, self._wishes, self._asked)
+        if best is None:
             return None
-        best = rows[0]
         return Reached(
             model=best.model.id,
             model_name=best.model.name,

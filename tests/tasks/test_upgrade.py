@@ -11,7 +11,7 @@ import llmprobe
 from llmprobe.advise.choose.balance import HARDLY
 from llmprobe.data import table
 from llmprobe.errors import UsageError
-from llmprobe.facts.fit import Fit, Fitting
+from llmprobe.facts.fit import Fitting
 from llmprobe.facts.machine import Snapshot
 from llmprobe.facts.recommendation import Choice
 from llmprobe.facts.upgrade import Reached, Step, Upgrade
@@ -356,12 +356,13 @@ class TestCatalog:
         """
         ``fit`` of one family, which takes a fraction of the time.
         """
-        whole = fit.fit
+        for name in ("fit", "first"):
+            whole = getattr(fit, name)
 
-        def of_family(snapshot: Snapshot, wishes: Any) -> Fit:
-            return whole(snapshot, msgspec.structs.replace(wishes, families=("llama",)))
+            def of_family(snapshot: Snapshot, wishes: Any, *others: Any, whole: Any = whole) -> Any:
+                return whole(snapshot, msgspec.structs.replace(wishes, families=("llama",)), *others)
 
-        monkeypatch.setattr(fit, "fit", of_family)
+            monkeypatch.setattr(fit, name, of_family)
 
     def test_each_step_is_the_first_row_of_fit_there(self) -> None:
         """

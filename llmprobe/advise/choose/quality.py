@@ -99,6 +99,19 @@ def quality(
     )
 
 
+def usable_loss(quant: str, model: Model, *, native: bool = False) -> float | None:
+    """
+    The ``value`` of ``quality`` alone for a file with an importance matrix, None where that is not usable.
+    """
+    data = table("quality")
+    if native and _kept(data, model):
+        return 0.0
+    figure = loss.of_file_type(data, quant, imatrix=True)
+    if figure is None or loss.scaled(data, figure, model) >= HEAVY_LOSS:
+        return None
+    return round(loss.of_model(data, figure, model), 5)
+
+
 def agreement(divergence: float) -> float:
     """
     How many of a hundred tokens remain the first choice at a divergence from the original.

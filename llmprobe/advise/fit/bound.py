@@ -12,7 +12,7 @@ import msgspec
 from llmprobe.advise.choose.balance import Scored
 from llmprobe.advise.choose.candidates import USUAL_QUANTS
 from llmprobe.advise.choose.loss import Model
-from llmprobe.advise.choose.quality import quality
+from llmprobe.advise.choose.quality import usable_loss
 from llmprobe.advise.choose.use import use_of
 from llmprobe.advise.search.ledger import RANKING_DEVICE_BANDWIDTH
 from llmprobe.facts.devices import Device
@@ -85,10 +85,10 @@ def bounds(model: Weights, site: Site, use: UseName | None = None) -> tuple[Most
         if not rates:
             continue
         # A file with an importance matrix loses the least.
-        loss = quality(quant, whole, native=quant == model.published_quant)
-        if loss.usable is not True:
+        loss = usable_loss(quant, whole, native=quant == model.published_quant)
+        if loss is None:
             continue
-        at_most = Scored(quant=quant, tokens_per_s=max(rates), prompt_tokens_per_s=inf, divergence=loss.value)
+        at_most = Scored(quant=quant, tokens_per_s=max(rates), prompt_tokens_per_s=inf, divergence=loss)
         worth = at_most.worth(wanted, "balanced") if model.generates else NOTHING
         found.append(Most(quant, worth, int(size)))
     return tuple(found)

@@ -201,13 +201,22 @@ class Layouts:
             return self.of((layers,))
         if count == 2:
             # What cannot have room is measured where nothing has: then the least excess counts.
-            found = min(
-                self._moved((0, layers), 0, self._firsts((0, layers), 0)), key=self._rank, default=None
-            )
+            found = self._first_of(self._moved((0, layers), 0, self._firsts((0, layers), 0)))
             if found is None or found.excess:
-                found = min(self._moved((0, layers), 0, range(layers + 1)), key=self._rank)
+                found = self._first_of(self._moved((0, layers), 0, range(layers + 1)))
+                assert found is not None
             return found
         return min(map(self._descended, self._beginnings(layers)), key=self._rank)
+
+    def _first_of(self, layouts: Iterable[Layout]) -> Layout | None:
+        """
+        The best of some layouts, None of none; only those that fit, or lack the least, and are as fast are ranked.
+        """
+        found = list(layouts)
+        least = min((one.excess for one in found), default=0)
+        found = [one for one in found if one.excess == least]
+        enough = min((one.seconds for one in found), default=0.0) * (1 + 2 * ALIKE)
+        return min((one for one in found if one.seconds <= enough), key=self._rank, default=None)
 
     def _firsts(self, counts: Counts, at: int) -> range:
         """
@@ -273,7 +282,7 @@ class Layouts:
                 both = found.counts[at] + found.counts[at + 1]
                 # Beside one that fits, what cannot have room is not measured.
                 firsts = range(both + 1) if found.excess else self._firsts(found.counts, at)
-                found = min(self._moved(found.counts, at, firsts), key=self._rank)
+                found = self._first_of(self._moved(found.counts, at, firsts)) or found
             if found == before:
                 break
         return found

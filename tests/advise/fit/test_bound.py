@@ -9,7 +9,9 @@ import msgspec
 import pytest
 
 from llmprobe import load_model
-from llmprobe.advise.choose.candidates import find
+from llmprobe.advise.choose.candidates import USUAL_QUANTS, find
+from llmprobe.advise.choose.loss import Model
+from llmprobe.advise.choose.quality import quality, usable_loss
 from llmprobe.advise.fit.bound import Weights, bounds
 from llmprobe.advise.recommend import Advice
 from llmprobe.facts.machine import Snapshot
@@ -48,6 +50,26 @@ def test_no_search_finds_more_than_the_bound(name: str) -> None:
         ]
 
     assert over == [], (name, drawn)
+
+
+@pytest.mark.parametrize(
+    ("model", "native"),
+    [
+        (Model(parameters=8 * 10**9, id="llama-3.1-8b-instruct", architecture="llama"), False),
+        (Model(parameters=10**8, id="small", architecture="llama"), False),
+        (Model(parameters=31 * 10**9, id="gemma-4-31b-it", architecture="gemma4"), False),
+        (Model(parameters=117 * 10**9, id="gpt-oss-120b", architecture="gpt-oss", experts=True), True),
+    ],
+)
+def test_a_bound_loses_what_the_choice_loses(model: Model, *, native: bool) -> None:
+    """
+    Of every file type, one that makes a model unusable and one that nobody measured among them.
+    """
+    names = (*USUAL_QUANTS, "IQ1_S", "Q4_0_4_4", "MXFP4_MOE")
+    full = {name: quality(name, model, native=native) for name in names}
+    expected = {name: one.value if one.usable else None for name, one in full.items()}
+
+    assert {name: usable_loss(name, model, native=native) for name in names} == expected
 
 
 def test_what_a_token_does_not_read_lies_in_ram_for_nothing() -> None:
