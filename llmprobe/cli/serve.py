@@ -2,13 +2,14 @@
 ``llmprobe serve``: the answers over HTTP, for programs of this machine.
 """
 
+import gc
 import ipaddress
 import os
 import socket
 
 import click
 
-from llmprobe.cli import say
+from llmprobe.cli import YOUNG_OBJECTS, say
 from llmprobe.cli.command import Command, option
 from llmprobe.cli.language import written
 from llmprobe.cli.options import at_least
@@ -21,6 +22,8 @@ TOKEN = "LLMPROBE_TOKEN"  # noqa: S105 - a name
 _LEAST_TOKEN = 16
 _MOST_TOKEN_FILE = 4096
 _LAST_PORT = 65535
+_SERVED_OBJECTS = 20_000
+"""New objects that set off a search for garbage here: some milliseconds of an answer, not 60 of every twentieth."""
 
 
 @click.command(
@@ -72,9 +75,20 @@ def command(target: Target, /, host: str, port: int, token_file: str | None, all
     config = uvicorn.Config(
         app, log_level="warning", access_log=False, server_header=False, lifespan="off", timeout_keep_alive=10
     )
+    search_little()
     uvicorn.Server(config).run(sockets=[listening])
     # It ends by a signal alone. The loop's own handler may only cancel what has just ended, and then none is raised.
     raise KeyboardInterrupt
+
+
+def search_little() -> None:
+    """
+    Let no answer wait long for a search for garbage, in a process that is ours: what is there by now stays.
+    """
+    if gc.get_threshold()[0] == YOUNG_OBJECTS:
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(_SERVED_OBJECTS)
 
 
 def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:

@@ -2,6 +2,7 @@
 ``llmprobe serve``: where it listens, for whom, and how it ends.
 """
 
+import gc
 import re
 import signal
 import socket
@@ -12,10 +13,32 @@ from pathlib import Path
 
 import pytest
 
+from llmprobe.cli import YOUNG_OBJECTS
 from llmprobe.cli.ending import run
+from llmprobe.cli.serve import search_little
 
 BOX = str(Path(__file__).parents[2] / "fixtures" / "machines" / "linux-4090-64g" / "recording.json")
 TOKEN = "0123456789abcdef"
+
+
+@pytest.mark.parametrize(("threshold", "ours"), [(YOUNG_OBJECTS, True), (700, False)])
+def test_no_answer_waits_long_for_a_search_for_garbage(
+    threshold: int, *, ours: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    In a process of ours what is there stays, and less than a tenth of other commands' objects set off a search; another
+    program's process is left alone.
+    """
+    done: list[object] = []
+    monkeypatch.setattr(gc, "get_threshold", lambda: (threshold, 10, 10))
+    monkeypatch.setattr(gc, "collect", lambda: done.append("collect"))
+    monkeypatch.setattr(gc, "freeze", lambda: done.append("freeze"))
+    monkeypatch.setattr(gc, "set_threshold", done.append)
+
+    search_little()
+
+    assert done[:2] == (["collect", "freeze"] if ours else [])
+    assert [0 < int(str(one)) < YOUNG_OBJECTS / 10 for one in done[2:]] == ([True] if ours else [])
 
 
 @pytest.mark.parametrize(
