@@ -11,6 +11,7 @@ import msgspec
 
 from llmprobe.errors import LlmprobeError, ModelError, RefusedError, UsageError
 from llmprobe.output.documents import to_json
+from llmprobe.server.bodies import EstimateBody, expect_known_settings
 from llmprobe.server.machine import Seen, Watched
 from llmprobe.server.questions import QUESTIONS
 from llmprobe.tasks.models import models
@@ -129,6 +130,8 @@ def _read(question: str, content: bytes) -> tuple[Any, bytes]:
     A question, and how it is written: the same is the same however its body is.
     """
     body = msgspec.json.decode(content, type=QUESTIONS[question].body)
+    if isinstance(body, EstimateBody):
+        expect_known_settings(msgspec.json.decode(content))
     return body, msgspec.json.encode(body)
 
 

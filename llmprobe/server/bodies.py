@@ -26,6 +26,19 @@ class _Body(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """
 
 
+def expect_known_settings(given: object) -> None:
+    """
+    Refuse a body, as it was read, whose ``settings`` have a name that is none of a setting: msgspec would leave it out.
+
+    Raises:
+        ValidationError: one has.
+    """
+    settings = given.get("settings") if isinstance(given, dict) else None
+    unknown = settings.keys() - SettingsOptions.__annotations__.keys() if isinstance(settings, dict) else ()
+    if unknown:
+        raise msgspec.ValidationError(f"Object contains unknown field `{min(unknown)}` - at `$.settings`")
+
+
 class Nothing(_Body, frozen=True, kw_only=True):
     """
     No argument.

@@ -17,7 +17,7 @@ from mcp.server.stdio import stdio_server
 from llmprobe._version import __version__
 from llmprobe.errors import LlmprobeError
 from llmprobe.server import short
-from llmprobe.server.bodies import Nothing
+from llmprobe.server.bodies import Nothing, expect_known_settings
 from llmprobe.server.machine import Seen, Watched
 from llmprobe.server.questions import QUESTIONS
 from llmprobe.words.message import Message, message
@@ -116,6 +116,7 @@ async def serve(made: Server[Any]) -> None:
 
 def _answer(tool: Tool, given: dict[str, Any], watched: Watched, words: Words) -> types.CallToolResult:
     body = msgspec.convert(given, tool.arguments)
+    expect_known_settings(given)
     found = tool.shorten(tool.answer(body, watched.now()), words.text)
     return types.CallToolResult(
         content=[types.TextContent(type="text", text=msgspec.json.encode(found).decode())],

@@ -129,6 +129,8 @@ def test_metrics_are_those_of_metrics(capsys: pytest.CaptureFixture[str]) -> Non
         ("recommend", {"model": "/etc/passwd"}, 404, "error.model-unknown"),
         ("recommend", {"model": "qwen3-8b", "parallel": 0}, 400, None),
         ("recommend", {"model": "qwen3-8b", "ctx": 5}, 400, "error.body-wrong"),
+        ("estimate", {"model": "qwen3-8b", "settings": {"ctx": 5}}, 400, "error.body-wrong"),
+        ("setting", {"model": "qwen3-8b", "settings": {"ctx_size": 5, "nkvo": 1}}, 400, "error.body-wrong"),
         ("recommend", {}, 400, "error.body-wrong"),
         ("recommend", [], 400, "error.body-wrong"),
         (

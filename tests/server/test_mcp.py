@@ -26,6 +26,7 @@ CALLS: tuple[tuple[str, dict[str, Any]], ...] = (
 WRONG: tuple[tuple[str, dict[str, Any], str], ...] = (
     ("recommend", {"model": "no such model at all"}, "no model is named"),
     ("recommend", {"model": "qwen3-8b", "ctx": 1}, "unknown field `ctx`"),
+    ("estimate", {"model": "qwen3-8b", "settings": {"ctx": 1}}, "unknown field `ctx`"),
     ("recommend", {}, "missing required field `model`"),
     ("estimate", {"model": "/etc/passwd"}, "no model is named"),
     ("format_disk", {}, "there is no tool format_disk"),
