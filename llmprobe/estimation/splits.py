@@ -127,6 +127,12 @@ def refuse_rotation(run: ResolvedSettings, model: ModelSpec) -> None:
 
 
 def _widest(head: int) -> int:
+    """
+    The width of the matrix that rotates a head of K.
+
+    >>> _widest(64), _widest(128), _widest(192), _widest(256)
+    (64, 128, 64, 256)
+    """
     size = _ROTATED
     while head % (2 * size) == 0:
         size *= 2

@@ -14,10 +14,11 @@ from benchmarks.verify_engine import GEMMA3, MIXTURE, SMOLLM2
 from llmprobe.data import table
 from llmprobe.estimation import Estimator
 from llmprobe.estimation.speed.generation import generation_speed
-from llmprobe.estimation.speed.network import HEADS, WAITING_S, network_parts
+from llmprobe.estimation.speed.network import HEADS, WAITING_S, beyond, network_parts
 from llmprobe.estimation.speed.parts import Share
 from llmprobe.estimation.speed.prompt import prompt_speed
 from llmprobe.facts.devices import Device, Hardware, Network
+from llmprobe.facts.estimate import Range
 from llmprobe.facts.model import ModelSpec
 from llmprobe.facts.processor import Processor
 from llmprobe.facts.settings import Settings
@@ -231,3 +232,13 @@ def test_the_relay_counts_commands_in_whatever_pieces_they_come() -> None:
             counting.read(stream[at : at + size])
         assert counting.commands == {"get_tensor": 2, "graph_recompute": 1}
         assert counting.bytes == {"get_tensor": 321 + 9, "graph_recompute": 21}
+
+
+def test_the_round_trip_of_a_network_moves_both_ends() -> None:
+    """Of 10 ms in the place of 0.2; a round trip of next to nothing leaves the least wait at nothing, not below."""
+    usual = Range(low=0.0001, likely=0.002, high=0.006)
+    far, near = (msgspec.structs.replace(GIGABIT, round_trip_s=seconds) for seconds in (0.01, 1e-6))
+
+    assert msgspec.structs.astuple(beyond(usual, far)) == pytest.approx((0.0099, 0.0118, 0.0158))
+    assert msgspec.structs.astuple(beyond(usual, near)) == pytest.approx((0, 0.001801, 0.005801))
+    assert beyond(usual, GIGABIT) == beyond(usual, None) == usual
