@@ -410,6 +410,7 @@ SENTENCES: dict[str, str] = {
     "taken",
     "limit.windows-reserve": "reserved by the driver",
     "limit.windows-in-use": "in use by the desktop and by programs",
+    "limit.nvidia-mps": "{variable} lets a program have {most_bytes:bytes}",
     "limit.windows-budget": "Windows lets a program have {budget_bytes:bytes}",
     "limit.apu-sockets": "is free for the GPUs of the sockets and counted there",
     "limit.windows-shared": "{carve_out_bytes:bytes} is reserved for the GPU, and Windows lets it use {shared_bytes:bytes} "

@@ -385,6 +385,7 @@ SENTENCES: dict[str, str] = {
     "limit.commit": "Windowsが確保を認めるのは合計{limit_bytes:bytes}（RAMとページファイル）、うち確保済み{promised_bytes:bytes}",
     "limit.windows-reserve": "ドライバーの予約分",
     "limit.windows-in-use": "デスクトップとプログラムの使用分",
+    "limit.nvidia-mps": "{variable}により、1つのプログラムが使えるのは{most_bytes:bytes}までです",
     "limit.windows-budget": "Windowsがプログラムに許す上限は{budget_bytes:bytes}",
     "limit.apu-sockets": "ソケットのGPUが使える空きで、そちらで数えています",
     "limit.windows-shared": "{carve_out_bytes:bytes}がGPU用に予約され、WindowsはGPUにRAMの{shared_bytes:bytes}まで使わせます",

@@ -68,6 +68,9 @@ Questions, in order (``i`` is the device's index, ``i/m`` the position of a MIG 
     nvml:nvmlDeviceGetMemoryInfo_v2 i/m                and version 1, and the processes, as above
 
     env:CUDA_VISIBLE_DEVICES
+    env:CUDA_MPS_PINNED_DEVICE_MEM_LIMIT
+    env:CUDA_MPS_PIPE_DIRECTORY                        where that is set
+    list:<that folder>                                 or /tmp/nvidia-mps, where it is set
     env:CUDA_DEVICE_ORDER                              where there are devices of different names
     env:NVIDIA_VISIBLE_DEVICES                         where the bus has more devices than NVML lists
     list:/                                             without nvidia-uvm in /dev, and what containers asks

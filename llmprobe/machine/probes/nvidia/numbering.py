@@ -11,7 +11,9 @@ from llmprobe.facts.machine import Accelerator, MemoryPool, Sharing
 from llmprobe.facts.nvidia import VisibleDevices
 from llmprobe.facts.seen import Seen
 from llmprobe.machine.asking import Asker, as_text
+from llmprobe.machine.budget import settle
 from llmprobe.machine.probes.nvidia.device import Found, hide
+from llmprobe.machine.probes.nvidia.mps import ask_limits
 from llmprobe.machine.probes.nvidia.visible import Visible, parse_cuda_visible_devices
 from llmprobe.words.message import Message, message
 
@@ -47,6 +49,7 @@ def number(ask: Asker, found: list[Found]) -> Numbered:
         value = VisibleDevices(value=text, invalid=visible.invalid)
         chosen = Seen(value=value, evidence=(f"env:{_VARIABLE}",))
     accelerators, pools, sharing = [], [], []
+    caps = ask_limits(ask)
     for place, each in enumerate(ordered):
         pool_id = f"vram{place}"
         own = tuple(pool_id if pool == "vram" else pool for pool in each.accelerator.pools)
@@ -54,6 +57,8 @@ def number(ask: Asker, found: list[Found]) -> Numbered:
         accelerators.append(accelerator)
         if each.pool is not None:
             pool = msgspec.structs.replace(each.pool, id=pool_id)
+            if place in caps:
+                pool = settle(pool, caps=(caps[place],))
             pools.append(pool if accelerator.usable else hide(pool, accelerator.why_not))
         if each.sharing is not None:
             sharing.append(msgspec.structs.replace(each.sharing, accelerator=accelerator.id))
