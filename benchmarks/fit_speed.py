@@ -34,8 +34,9 @@ SHORT_STEP = 0.03
 PULL = {
     "efficiency": 0.05,
     "kernel_us": 0.05,
-    "cache_reading": 0.3,
-    "latent_operations": 0.05,
+    "cache_reading": 1.0,
+    "attending": 0.3,
+    "single": 0.3,
     "experts": 0.3,
     "attention": 0.1,
     "wide_attention": 0.1,
@@ -44,8 +45,11 @@ PULL = {
 }
 """How many rows the family of a class counts for, by the constant."""
 
-BY_BACKEND = ("attention", "wide_attention")
+BY_BACKEND = ("attention", "wide_attention", "attending", "single")
 """Constants of kernels that every backend has of its own."""
+
+READ_ONCE = 1.0
+"""A cache is drawn to be read once, as fast as weights are."""
 
 SLOW_BF16 = {"vulkan": 2.0, "sycl": 2.0}
 """Where matrix units multiply no BF16 its layers are drawn to the rate of vector units, half as fast; else to 1."""
@@ -208,6 +212,8 @@ def _drawn(constants: Constants, table: str, counted: Mapping[Path, int]) -> dic
                 to = get(constants, path) if mean is None else exp(mean)
                 if name == "bf16":
                     to = SLOW_BF16.get(constants[table][path[1]]["backends"][0], 1.0)
+                elif name == "cache_reading":
+                    to = READ_ONCE
                 most = 1.0 if (table, name) == ("devices", "efficiency") else float("inf")
                 pulls[path] = Drawn(to=to, strength=PULL[name], most=most)
     return pulls
@@ -230,7 +236,8 @@ def _round(constants: Constants) -> None:
             efficiency=round(row["efficiency"], 3),
             kernel_us=round(row["kernel_us"], 2),
             cache_reading=round(row["cache_reading"], 2),
-            latent_operations=round(row["latent_operations"] / 1e10) * 1e10,
+            attending=round(row["attending"], 3),
+            single=round(row["single"], 4),
         )
     for row in constants["prompts"]:
         row.update(

@@ -11,7 +11,6 @@ from benchmarks.least_errors import Path
 from benchmarks.speed_rows import Row
 from llmprobe.estimation.speed.parts import (
     CPU,
-    TILE,
     Constants,
     Part,
     Share,
@@ -171,10 +170,10 @@ def paths_of(constants: Constants, row: Row) -> tuple[Path, ...]:
         found += [("moe", "reading"), ("moe", "kernels")]
     if row.gpu.recurrent:
         found.append(("recurrent", "kernels"))
-    if row.deep and not row.gpu.latent_heads:
-        found.append(("devices", number, "cache_reading"))
-    if row.deep and row.gpu.latent_heads % TILE:
-        found.append(("devices", number, "latent_operations"))
+    if row.deep:
+        found += [("devices", number, "cache_reading"), ("devices", number, "attending")]
+    if row.deep and row.gpu.single_operations:
+        found.append(("devices", number, "single"))
     if row.old_build and on_hbm(row):
         found += [("old_builds", "hbm_reading"), ("old_builds", "hbm_kernels")]
     elif row.old_build:

@@ -5,6 +5,7 @@ Of a class it is where all but a small part of its rows lie, of what several par
 does so for the rows that have them.
 """
 
+from bisect import bisect_left
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from math import exp, log
@@ -25,7 +26,7 @@ FEW_SOURCES = 4
 ONE_EACH = 0.15
 """Rows of fewer sources are of few machines: a range is then at least this wide on either side."""
 
-TAIL = {"generation": 0.065, "prompt": 0.075}
+TAIL = {"generation": 0.07, "prompt": 0.075}
 """A range leaves out this part of a class on either side,"""
 
 MOST = 0.13
@@ -40,7 +41,7 @@ HELD = 0.86
 CROWDED_TAIL = 0.11
 """The same where a file fills the RAM, of which few machines were measured."""
 
-WIDTHS = tuple(number * 0.05 for number in range(2, 41))
+WIDTHS = tuple(number * 0.01 for number in range(10, 201))
 """The half widths, as logarithms, that are tried for it."""
 
 CROWDED_WIDTHS = tuple(1 + number * 0.02 for number in range(51))
@@ -72,8 +73,7 @@ def with_ranges(constants: Constants, measured: Sequence[Row]) -> tuple[Constant
     generated = [row for row in on_devices(measured, "generation") if not row.deep]
     short = [row for row in on_devices(measured, "prompt") if not row.in_ram and not row.deep]
     _by_class(whole, blind, [row for row in generated if not row.moe], "devices", None)
-    low, high = _range(_ratios([row for row in generated if row.moe], blind), [])
-    _set(whole, ("moe",), low, high)
+    _of_experts(whole, blind, [row for row in generated if row.moe])
     for moe in (False, True):
         _by_class(
             whole,
@@ -139,6 +139,21 @@ def _by_class(
         _set(whole, (name, number) if part is None else (name, number, part), low, high)
 
 
+def _of_experts(whole: Sequence[Constants], blind: dict[str, Constants], own: Sequence[Row]) -> None:
+    """
+    Give each class of devices its range for mixtures of experts: that of all classes where few were measured.
+    """
+    first = whole[0]
+    for number, row_of_table in enumerate(first["devices"]):
+        its = [row for row in own if device_row(first, row.gpu) is row_of_table]
+        used = own if len(its) < SMALL else its
+        _set(whole, ("devices", number, "experts_range"), *_range(_ratios(used, blind), []))
+        for each in whole:
+            each["devices"][number]["experts_range"].update(
+                rows=len(used), sources=len({row.source for row in used})
+            )
+
+
 def _family(row: dict[str, Any]) -> str:
     first = row["backends"][0]
     return first if first in ("cuda", "metal") else "other"
@@ -164,15 +179,17 @@ def _searched(
     Give a part the narrowest range of a ``shape`` with which enough of the rows that have it are held.
     """
     weights = _weights(own)
-    for width in widths:
+
+    def holds(width: float) -> bool:
         _set(whole, path, *(round(exp(width * end), 3) for end in shape))
         held = sum(
             weight
             for row, weight in zip(own, weights, strict=True)
             if (found := as_of_its_time(blind[row.source], row)).low <= row.tokens_per_s <= found.high
         )
-        if held >= HELD * sum(weights):
-            return
+        return held >= HELD * sum(weights)
+
+    holds(widths[min(bisect_left(widths, True, key=holds), len(widths) - 1)])
 
 
 def _ratios(own: Iterable[Row], blind: dict[str, Constants]) -> list[tuple[Row, float]]:

@@ -45,13 +45,11 @@ def as_attended(settings: Settings, hardware: Hardware, layout: CacheLayout) -> 
     return msgspec.structs.replace(settings, kv_offload=False)
 
 
-def read_times(cache_type_k: str, cache_type_v: str, backend: str) -> float:
+def converted_times(cache_type_k: str, cache_type_v: str) -> float:
     """
-    How many times the bytes of a cache a token moves: once, or more where it is converted.
+    How many times the bytes of a cache are moved that is read, written as f16 and read again.
     """
     types = _plain(cache_type_k), _plain(cache_type_v)
-    if of_backend(backend, *types) != "converted":
-        return 1.0
     stored = [TYPES[kind].block_bytes / TYPES[kind].block for kind in types]
     return 1 + _WRITTEN_AND_READ * sum(kind != "f16" for kind in types) / sum(stored)
 

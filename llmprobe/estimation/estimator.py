@@ -59,11 +59,11 @@ class Estimator:
     def __init__(self, model: ModelSpec, profile: Profile | None = None, *, rough: bool = False) -> None:
         self.model = model
         self.profile = profile
-        self._sizes = Sizes(model.hparams)
-        self.n_layer = self._sizes.n_layer
+        self.sizes = Sizes(model.hparams)
+        self.n_layer = self.sizes.n_layer
         self.total_layers = self.n_layer + 1
         # The layers that every token goes through; those behind them predict one more.
-        self.trunk = len(self._sizes.trunk)
+        self.trunk = len(self.sizes.trunk)
         # The number for --n-cpu-moe that keeps the experts of every layer on the host.
         self.moe_layers = 1 + max(
             (t.layer for t in model.tensors if t.layer is not None and "_exps" in t.name), default=-1
@@ -77,9 +77,8 @@ class Estimator:
         self.used_experts = self.expert_used_count / self.expert_count if self.expert_count else 1.0
         self.layout = archs.caches(model.architecture, model.hparams)
         self.n_vocab = scored_words(model.tensors, model.hparams)
-        self.kernels = kernels(model.tensors, self._sizes.blocks, self.n_layer)
-        self._arithmetic = arithmetic(model, self._sizes.blocks[: self.trunk])
-        self._latent_heads = self._sizes.heads_together if self.layout.latent else 0
+        self.kernels = kernels(model.tensors, self.sizes.blocks, self.n_layer)
+        self._arithmetic = arithmetic(model, self.sizes.blocks[: self.trunk])
         self._quantized = Quantized(model)
         self._setups: dict[tuple[Settings, Hardware], Setup] = {}
         self._allowed: set[tuple[str, str, str, int]] = set()
@@ -250,11 +249,10 @@ class Estimator:
             setup,
             self._caches_of(quant, setup),
             kernels=self.kernels,
-            attention=kv_cache.attention_operations(self.layout, setup.settings, self._sizes),
+            attention=kv_cache.attention_operations(self.layout, setup.settings, self.sizes),
             # Tokens that choose independently leave out what none of them chose.
             used_experts=1 - (1 - self.used_experts) ** tokens,
             arithmetic=self._arithmetic,
-            latent_heads=self._latent_heads,
             ram_bandwidth=ram_bandwidth,
             together=together,
         )
@@ -285,7 +283,7 @@ class Estimator:
 
     def sums_over_devices(self, setup: Setup) -> Term | None:
         """What devices that compute together keep for their sums."""
-        return overhead.all_reduce(setup.settings, self._sizes.n_embd, self.expert_used_count)
+        return overhead.all_reduce(setup.settings, self.sizes.n_embd, self.expert_used_count)
 
     def weights(self, quant: str, settings: Settings, hardware: Hardware) -> dict[str, DeviceWeights]:
         """The weights by device, at the most."""
@@ -307,7 +305,7 @@ class Estimator:
     def _output_bytes(self, setup: Setup) -> int:
         width = self.n_vocab
         if setup.settings.embeddings:
-            width += self._sizes.number("embedding_length_out", self._sizes.n_embd)
+            width += self.sizes.number("embedding_length_out", self.sizes.n_embd)
         return 4 * width * setup.settings.parallel
 
     def _caches_of(self, quant: str, setup: Setup) -> Caches:

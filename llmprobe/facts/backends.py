@@ -21,7 +21,9 @@ class FlashTypes(msgspec.Struct, frozen=True, kw_only=True):
     The types of K and V that flash attention has kernels for: of ``pairs`` where there are such, else of all.
 
     Other pairs are converted to f16 for every token where it ``converts``. There is no kernel for types of ``never``,
-    for two types where they must be ``equal``, and for one of ``alone`` beside another.
+    for two types where they must be ``equal``, and for one of ``alone`` beside another. ``by_heads`` says that one
+    token's attention over quantized types, and without flash attention, is computed by every head for itself, which
+    reads and unpacks the cache anew.
 
     Sources: llama.cpp b11549, ggml/CMakeLists.txt (``GGML_CUDA_FA_QUANTS``, the pairs that a build has unless told
     otherwise), ggml/src/ggml-cuda/fattn.cu, ggml-metal/ggml-metal-device.m, ggml-sycl/fattn.cpp, ggml-vulkan.cpp.
@@ -32,12 +34,14 @@ class FlashTypes(msgspec.Struct, frozen=True, kw_only=True):
     never: frozenset[str] = frozenset()
     equal: bool = False
     alone: frozenset[str] = frozenset()
+    by_heads: bool = False
 
 
 _CUDA_FLASH = FlashTypes(
     pairs=frozenset({("f16", "f16"), ("bf16", "bf16"), ("q8_0", "q8_0"), ("q4_0", "q4_0")}),
     converts=True,
     never=frozenset({"iq4_nl"}),
+    by_heads=True,
 )
 
 

@@ -2615,7 +2615,8 @@ SENTENCES: dict[str, str] = {
     "page.loading": "Loading",
     "page.loading-from": "{seconds:seconds} ({low:seconds} to {high:seconds}) from {directory}, read at {bytes_per_s:rate}",
     "page.first-token": "First token",
-    "page.first-token-after": "{seconds:seconds} ({low:seconds} to {high:seconds}) after a prompt of {tokens:,} tokens",
+    "page.first-token-after": "{seconds:seconds} ({low:seconds} to {high:seconds}) after a prompt of {tokens:,} tokens"
+    "[, {tokens_per_s:pace} tokens/s with several micro-batches at once]",
     "page.prompt": "Prompt",
     "page.prompt-processing": "prompt",
     "page.prompt-assumed": "prompt, assumed from like devices",

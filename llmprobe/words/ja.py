@@ -2227,7 +2227,8 @@ SENTENCES: dict[str, str] = {
     "page.loading": "ロード時間",
     "page.loading-from": "{seconds:seconds}（{low:seconds}～{high:seconds}）、{directory} から{bytes_per_s:rate}で読み出し",
     "page.first-token": "最初のトークン",
-    "page.first-token-after": "{seconds:seconds}（{low:seconds}～{high:seconds}）、プロンプト{tokens:,}トークンの場合",
+    "page.first-token-after": "{seconds:seconds}（{low:seconds}～{high:seconds}）、プロンプト{tokens:,}トークンの場合"
+    "[（複数のマイクロバッチを同時に読み毎秒{tokens_per_s:pace}トークン）]",
     "page.prompt": "プロンプト処理",
     "page.prompt-processing": "プロンプト処理",
     "page.prompt-assumed": "プロンプト処理（同種のデバイスからの想定値）",

@@ -84,6 +84,8 @@ def seconds(asked: Case, settings: Settings) -> float:
         ({}, 1008e9, 90e9),
         ({"kv_offload": False}, 1008e9, 90e9),
         ({"parallel": 2, "cache_type_k": "q8_0"}, 1008e9, 90e9),
+        ({"cache_type_k": "q8_0", "cache_type_v": "q8_0"}, 1008e9, 90e9),
+        ({"flash_attn": "off"}, 1008e9, 90e9),
         ({}, None, None),
     ],
 )

@@ -19,12 +19,13 @@ def device(**changes: Any) -> Row:
         "efficiency": 0.5,
         "kernel_us": 10.0,
         "cache_reading": 2.0,
-        "latent_operations": 1000.0,
-        "tiled_operations": {"7.0": 2000.0, "8.0": 5000.0},
+        "attending": 0.1,
+        "single": 0.01,
         "rows": 9,
         "current": 9,
         "low": 0.5,
         "high": 4.0,
+        "experts_range": {"rows": 9, "low": 0.25, "high": 2.0},
     }
     return usual | changes
 
@@ -58,7 +59,7 @@ CONSTANTS: Row = {
         device(efficiency=0.25),
         device(backends=["vulkan", None], efficiency=0.4),
     ],
-    "moe": {"reading": 2.0, "kernels": 0.5, "rows": 9, "low": 0.25, "high": 2.0},
+    "moe": {"reading": 2.0, "kernels": 0.5, "rows": 9},
     "recurrent": {"kernels": 3.0},
     "quants": {"gpu": {"Q2_K": 0.5}, "cpu_code_book": {"IQ2": 0.75}},
     "processor": {

@@ -9,13 +9,13 @@ import llmprobe
 DEPTH = 32768
 
 
-def at_depth(device: str, model: str) -> tuple[float, float, float]:
+def at_depth(device: str, model: str, quant: str = "Q4_0") -> tuple[float, float, float]:
     """
     Tokens per second with a cache of that many tokens, everything on one device: low, likely, high.
     """
     machine = llmprobe.probe(gpus=[device], ram="64GiB")
     estimate = llmprobe.estimate(
-        llmprobe.load_model(model), quant="Q4_0", snapshot=machine, ctx_size=DEPTH, parallel=1, gpu_layers=99
+        llmprobe.load_model(model), quant=quant, snapshot=machine, ctx_size=DEPTH, parallel=1, gpu_layers=99
     )
     found = estimate.speed.generation_at_full_context_tokens_per_s
     assert found is not None
@@ -37,3 +37,14 @@ def test_sixteen_heads_at_once_are_as_fast_as_they_were_measured(device: str, me
 
     assert low <= measured <= high
     assert likely == pytest.approx(measured, rel=0.15)
+
+
+@pytest.mark.parametrize(("device", "measured"), [("RTX 3090", 77.70), ("RTX 5090", 126.0)])
+def test_twenty_heads_are_two_tiles(device: str, measured: float) -> None:
+    """
+    GLM 4.7 Flash in Q2_K (ggml-org/llama.cpp#19092) was told 19 and 20 tokens/s by runs without flash attention.
+    """
+    low, likely, high = at_depth(device, "glm-4.7-flash", "Q2_K")
+
+    assert low <= measured <= high
+    assert likely == pytest.approx(measured, rel=0.2)

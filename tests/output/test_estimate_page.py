@@ -7,9 +7,12 @@ from typing import Any
 import msgspec
 import pytest
 
-from llmprobe.facts.estimate import Loading, Range
+from llmprobe.facts.estimate import Loading, Range, Speed
 from llmprobe.output.text import estimate
+from llmprobe.output.text.figures import first_token
 from llmprobe.units import GIB
+from llmprobe.words.message import message
+from llmprobe.words.render import english
 from tests.output import samples
 from tests.output.pages import page_of
 
@@ -128,3 +131,22 @@ def test_the_time_from_a_measured_disk_is_among_the_speeds(monkeypatch: pytest.M
         "Loading 22 s (20 s to 42 s) from /models, read at 500 MB/s"
     ]
     assert not any("Loading" in line for line in estimated(monkeypatch))
+
+
+def test_the_first_token_says_when_several_micro_batches_are_read_at_once() -> None:
+    """
+    2,048 tokens in 1.4 s are 1,463 tokens/s, twice what one micro-batch has; 2,048 in 2.8 s need no word.
+    """
+    told = Speed(
+        generation_tokens_per_s=None,
+        prompt_tokens_per_s=Range(low=500.0, likely=735.0, high=900.0),
+        time_to_first_token_s=Range(low=1.0, likely=1.4, high=2.0),
+        prompt_tokens=2048,
+        reason=message("speed.nothing-read"),
+    )
+    alone = msgspec.structs.replace(told, time_to_first_token_s=Range(low=2.0, likely=2.8, high=4.0))
+
+    assert english(first_token(told)) == (
+        "1.4 s (1.0 s to 2.0 s) after a prompt of 2,048 tokens, 1500 tokens/s with several micro-batches at once"
+    )
+    assert english(first_token(alone)) == "2.8 s (2.0 s to 4.0 s) after a prompt of 2,048 tokens"

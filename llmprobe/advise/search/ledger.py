@@ -13,12 +13,12 @@ from typing import TypeVar
 import msgspec
 
 from llmprobe.data import table
-from llmprobe.estimation.cache_kernels import read_times
 from llmprobe.estimation.estimator import Estimator
+from llmprobe.estimation.memory.kv_cache import attention_operations
 from llmprobe.estimation.placement import HOST
 from llmprobe.estimation.speed.parts import CPU, Share, device_part, host_part
 from llmprobe.estimation.speed.ranking import DEVICE_BANDWIDTH
-from llmprobe.estimation.speed.shares import flops_of
+from llmprobe.estimation.speed.shares import AttentionKernels, attention_kernels, flops_of
 from llmprobe.facts.backends import backend_of
 from llmprobe.facts.devices import Device
 from llmprobe.facts.settings import Settings
@@ -37,14 +37,16 @@ _MANY = 1_000_000_000
 
 class Rates(msgspec.Struct, frozen=True):
     """
-    Seconds for a byte of weights, a byte of cache, a byte of recurrent state, a kernel, and a layer whose work goes
-    over to the processor and back.
+    Seconds for a byte of weights, a byte of cache, a byte of recurrent state, a kernel, an operation of attention and
+    one that every head does for itself, and a layer whose work goes over to the processor and back.
     """
 
     weights: float
     cache: float
     state: float
     kernel: float
+    attention: float
+    single: float
     switch: float
 
 
@@ -87,6 +89,8 @@ class Ledger:
     ) -> None:
         self._estimator, self._quant, self._settings = estimator, quant, settings
         self.n_layer = estimator.n_layer
+        self._run = estimator.setup(settings).settings
+        self._attention = attention_operations(estimator.layout, self._run, estimator.sizes)
         on_host = self._host_rates(site)
         self.host = self._side(HOST, on_host, caches=True)
         self.devices = tuple(
@@ -133,19 +137,21 @@ class Ledger:
 
     def _cached(self, kind: str, rates: Rates) -> list[tuple[int, float]]:
         """
-        The bytes of every layer's caches, and the seconds that one sequence takes to read its part of them.
+        The bytes of every layer's caches, and the seconds that one sequence takes to read its part of them and to
+        compute with it.
         """
         sizes, seconds = [0] * self.n_layer, [0.0] * self.n_layer
-        settings = self._settings
-        times = 1.0
-        if kind != HOST and settings.flash_attn != "off":
-            times = read_times(settings.cache_type_k, settings.cache_type_v, backend_of(kind).name)
-        for part in self._estimator.layer_caches(self._settings, kind):
-            per_byte = (2 * rates.state if part.recurrent else FILLED * rates.cache * times) / part.streams
-            for at in range(self.n_layer):
+        kernels = AttentionKernels() if kind == HOST else attention_kernels(self._run, backend_of(kind).name)
+        caches = self._estimator.layer_caches(self._settings, kind)
+        for at in range(self.n_layer):
+            every, vector = self._attention.every.of(at, at + 1), self._attention.vector.of(at, at + 1)
+            single = kernels.one_by_one(every, vector)
+            seconds[at] = FILLED * ((every - single) * rates.attention + single * rates.single)
+            of_cache = FILLED * rates.cache * kernels.moved(every, vector)
+            for part in caches:
                 size = part.sums.of(at, at + 1)
                 sizes[at] += size
-                seconds[at] += size * per_byte
+                seconds[at] += size * (2 * rates.state if part.recurrent else of_cache) / part.streams
         return list(zip(sizes, seconds, strict=True))
 
     def _device_rates(self, device: Device) -> Rates:
@@ -160,6 +166,7 @@ class Ledger:
             kernels=0,
             recurrent=self._estimator.layout.state is not None,
             flops=flops_of(device),
+            latent_heads=self._attention.latent_heads,
         )
         constants, moe = table("speed"), self._estimator.is_moe
         cores = device.processor
@@ -195,14 +202,16 @@ def _rates(seconds: Callable[[Share], float], template: Share) -> Rates:
     """
     nothing = seconds(template)
 
-    def of(name: str) -> float:
-        return (seconds(msgspec.structs.replace(template, **{name: _MANY})) - nothing) / _MANY
+    def of(*names: str) -> float:
+        return (seconds(msgspec.structs.replace(template, **dict.fromkeys(names, _MANY))) - nothing) / _MANY
 
     return Rates(
         weights=of("active_bytes"),
         cache=of("cache_bytes"),
         state=of("state_bytes"),
         kernel=of("kernels"),
+        attention=of("attention_operations"),
+        single=of("attention_operations", "single_operations"),
         switch=of("switches") if template.backend == CPU else 0.0,
     )
 

@@ -22,6 +22,26 @@ if TYPE_CHECKING:
 WIDEST_MATRIX_HEAD = 128
 """The widest head that RDNA's matrix units compute attention of."""
 
+WIDEST_VECTOR_HEAD, VECTOR_HEADS = 256, 64
+"""The widest head that CUDA's vector kernel computes attention of, and what its width is a multiple of."""
+
+
+class Operations(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    The operations of one token's attention over full caches, by layer: two for each product of Q and K, and of the
+    weights and V.
+
+    ``wide`` are those of them that the matrix units of RDNA do not do: of heads wider than 128, or with K of their own;
+    ``vector`` those of heads that CUDA's vector kernel takes (llama.cpp b11549, ggml/src/ggml-cuda/fattn.cu,
+    ``ggml_cuda_get_best_fattn_kernel``). ``latent_heads`` is the greatest number that divides the heads of all layers
+    where the cache is latent, else 0.
+    """
+
+    every: Sums
+    wide: Sums
+    vector: Sums
+    latent_heads: int = 0
+
 
 class CachePart(msgspec.Struct, frozen=True, kw_only=True):
     """
@@ -112,24 +132,35 @@ def cache_parts(
     return tuple(parts)
 
 
-def attention_operations(layout: CacheLayout, run: ResolvedSettings, sizes: Sizes) -> tuple[Sums, Sums]:
+def attention_operations(layout: CacheLayout, run: ResolvedSettings, sizes: Sizes) -> Operations:
     """
-    The operations of one token's attention over full caches, by layer: two for each product of Q and K, and
-    of the weights and V. The second are those of them that the matrix units of RDNA do not do: of heads wider than
-    128, or with K of their own (llama.cpp b11549, ggml/src/ggml-cuda/fattn.cu, ``ggml_cuda_get_best_fattn_kernel``).
+    The operations of one token's attention over full caches.
     """
-    operations, wide = [0] * sizes.n_layer, [0] * sizes.n_layer
+    every, wide, vector = ([0] * sizes.n_layer for _ in range(3))
     for cache in layout.kv:
         count = cells(cache, run, run.ubatch_size)
         for layer in cache.layers:
+            if not layer.k:
+                continue
             # Where one latent is kept for both, V is read from it.
             width = layer.head_k + (layer.head_v if layer.v else layer.head_k)
-            if layer.k:
-                heads = sizes.heads(layer.layer)
-                operations[layer.layer] += 2 * heads * width * count
-                if layer.head_k > WIDEST_MATRIX_HEAD or layer.k == heads * layer.head_k:
-                    wide[layer.layer] += 2 * heads * width * count
-    return Sums(tuple(accumulate(operations, initial=0))), Sums(tuple(accumulate(wide, initial=0)))
+            heads = sizes.heads(layer.layer)
+            operations = 2 * heads * width * count
+            every[layer.layer] += operations
+            if layer.head_k > WIDEST_MATRIX_HEAD or layer.k == heads * layer.head_k:
+                wide[layer.layer] += operations
+            if layer.head_k <= WIDEST_VECTOR_HEAD and layer.head_k % VECTOR_HEADS == 0:
+                vector[layer.layer] += operations
+    return Operations(
+        every=_sums(every),
+        wide=_sums(wide),
+        vector=_sums(vector),
+        latent_heads=sizes.heads_together if layout.latent else 0,
+    )
+
+
+def _sums(by_layer: list[int]) -> Sums:
+    return Sums(tuple(accumulate(by_layer, initial=0)))
 
 
 def place(
@@ -159,6 +190,6 @@ def _part(
         streams=separate,
         cells=count,
         layers=layers,
-        sums=Sums(tuple(accumulate(sizes, initial=0))),
+        sums=_sums(sizes),
         recurrent=recurrent,
     )

@@ -1,11 +1,12 @@
 """
 How long one device, or the processor, takes for its part of one token: bytes read, and kernels started.
 
-    seconds = bytes / (bandwidth x efficiency) + kernels x time per kernel + attention over a latent cache
+    seconds = bytes / (bandwidth x efficiency) + kernels x time per kernel + arithmetic of attention
 
 A kernel takes some microseconds in which the memory stands still, however little it reads: it is why small
-models and mixtures of experts reach less of a fast memory. A latent cache is small, and all heads multiply with it:
-its arithmetic takes longer than its bytes. The constants are those of ``data/speed.json``.
+models and mixtures of experts reach less of a fast memory. Of a long context each head computes with all of the cache:
+where many share one K and V, and where these are one latent, that takes longer than to read it. The constants are those
+of ``data/speed.json``.
 """
 
 import math
@@ -39,7 +40,18 @@ FULL_RAM = 0.9
 """Of the RAM a file of more than this part leaves no room."""
 
 TILE = 16
-"""The heads that are multiplied with a latent cache at once."""
+"""The heads that CUDA's matrix kernels multiply with a latent cache at once: fewer take as long."""
+
+VECTOR_UNITS = {"7.0": 0.38}
+"""
+What is left of the rate of matrix kernels where vector units compute one token's attention: on Volta, whose matrix
+units are worth it for more tokens only (llama.cpp b11549, ggml/src/ggml-cuda/fattn.cu,
+``ggml_cuda_get_best_fattn_kernel``). By DeepSeek V2 Lite on a V100, 89.23 tokens/s behind 32,768
+(ggml-org/llama.cpp#17505).
+"""
+
+FLOPS_PER_BYTE = 100
+"""FP16 operations of a device for each byte of its bandwidth, where no table says them. Assumed."""
 
 _KIN = 3
 """The letters of a file type that it has in common with its kin: IQ4 of IQ4_XS."""
@@ -59,10 +71,11 @@ class Share(msgspec.Struct, frozen=True, kw_only=True):
     stored here and ``expert_bytes`` those of all experts, of which a token uses ``expert_used_count`` of
     ``expert_count``, ``flops`` the FP16 operations per second, and ``link_bytes_per_s`` how fast weights come to the
     device from RAM. ``attention_operations`` are those of one token over a cache that is kept here and full:
-    4 x heads x their width x ``cells``, over the layers; a latent cache costs them in generation as well, and
-    ``latent_heads`` is the greatest number that divides the heads of all layers then, 0 without such a cache.
-    ``wide_operations`` are those of them for heads that the matrix units of RDNA do not multiply. The
-    processor's own they are where it ``attends`` also for layers whose weights are sent to a device.
+    4 x heads x their width x ``cells``, over the layers, which generation costs as well; ``latent_heads`` is the
+    greatest number that divides the heads of all layers where the cache is latent, else 0.
+    ``wide_operations`` are those of them for heads that the matrix units of RDNA do not multiply,
+    ``single_operations`` those that every head does for itself for one token. The processor's own they are where it
+    ``attends`` also for layers whose weights are sent to a device.
 
     ``bandwidth_low`` and ``bandwidth_high`` are what an assumed bandwidth may be, as parts of it.
 
@@ -104,6 +117,7 @@ class Share(msgspec.Struct, frozen=True, kw_only=True):
     bandwidth_high: float = 1.0
     attention_operations: int = 0
     wide_operations: int = 0
+    single_operations: int = 0
     cells: int = 0
     together: Literal["dense", "small", "experts"] | None = None
     network: Network | None = None
@@ -219,32 +233,17 @@ def work(constants: Constants, share: Share, *, moe: bool, quant: str) -> tuple[
 
 def attending(row: dict[str, Any], share: Share, filled: float) -> float:
     """
-    The seconds that a device reads its cache for one token, and computes with it where it is latent.
+    The seconds that a device reads its cache for one token, and in which all heads compute with it.
     """
     assert share.bandwidth_bytes_per_s is not None
     seconds = share.cache_bytes * filled * row["cache_reading"] / efficiency(row, share)
-    seconds /= share.bandwidth_bytes_per_s
-    if share.latent_heads:
-        seconds += share.attention_operations * filled / latent_rate(row, share)
-    return float(seconds)
-
-
-def latent_rate(row: dict[str, Any], share: Share) -> float:
-    """
-    The operations per second of one token's attention over a latent cache.
-
-    CUDA's matrix kernels read it once for every 16 heads (llama.cpp b11549, ggml/src/ggml-cuda/fattn.cu, head size
-    576).
-    A class has their rate by the lowest compute capability that was measured; other numbers of heads are slower.
-    """
-    measured: dict[str, float] = row.get("tiled_operations", {}) if share.latent_heads % TILE == 0 else {}
-    own = _capability(share.compute_capability or "0")
-    reached = [rate for lowest, rate in measured.items() if _capability(lowest) <= own]
-    return reached[-1] if reached else float(row["latent_operations"])
-
-
-def _capability(text: str) -> tuple[int, ...]:
-    return tuple(map(int, text.split(".")))
+    flops = float(share.flops or share.bandwidth_bytes_per_s * FLOPS_PER_BYTE)
+    flops *= VECTOR_UNITS.get(share.compute_capability or "", 1.0)
+    together: float = share.attention_operations - share.single_operations
+    if share.latent_heads and share.compute_capability is not None:
+        together *= -(-share.latent_heads // TILE) * TILE / share.latent_heads
+    computed = together / row["attending"] + share.single_operations / row["single"]
+    return float(seconds / share.bandwidth_bytes_per_s + computed * filled / flops)
 
 
 def device_part(constants: Constants, share: Share, *, moe: bool, quant: str, filled: float = 0.0) -> Part:
@@ -257,7 +256,7 @@ def device_part(constants: Constants, share: Share, *, moe: bool, quant: str, fi
     reached = efficiency(row, share)
     short = reading / reached + kernels * row["kernel_us"] * 1e-6
     deep = attending(row, share, filled)
-    spread, of_depth = constants["moe"] if moe else row, constants["depth"]["generation"]
+    spread, of_depth = row["experts_range"] if moe else row, constants["depth"]["generation"]
     whole = read_bytes(share, filled) / share.bandwidth_bytes_per_s
     seconds = short + deep
     fastest = short / spread["high"] + deep / of_depth["high"]

@@ -9,8 +9,8 @@ from typing import Any
 import msgspec
 
 from llmprobe.data import rows_with
-from llmprobe.estimation.cache_kernels import of_backend, read_times
-from llmprobe.estimation.memory.kv_cache import CachePart
+from llmprobe.estimation.cache_kernels import converted_times, of_backend
+from llmprobe.estimation.memory.kv_cache import CachePart, Operations
 from llmprobe.estimation.memory.moving import after_moves
 from llmprobe.estimation.memory.weights import Sums, WeightTable
 from llmprobe.estimation.placement import HOST, Span
@@ -22,6 +22,7 @@ from llmprobe.facts.backends import BACKENDS
 from llmprobe.facts.devices import Device
 from llmprobe.facts.processor import Processor
 from llmprobe.facts.settings import ResolvedSettings
+from llmprobe.model.quants import ggml_type
 
 NO_COOPERATIVE_MATRICES = ("Xe-HPG",)
 """Architectures whose matrix units llama.cpp does not use by Vulkan: cards of Intel before Xe2."""
@@ -42,10 +43,9 @@ def active_shares(
     caches: Mapping[str, tuple[tuple[CachePart, int], ...]],
     *,
     kernels: Sums,
-    attention: tuple[Sums, Sums],
+    attention: Operations,
     used_experts: float,
     arithmetic: Arithmetic,
-    latent_heads: int,
     ram_bandwidth: int | None,
     together: Kind | None = None,
 ) -> tuple[Share, ...]:
@@ -53,9 +53,8 @@ def active_shares(
     The bytes that each device reads for one token and the layers it runs: the host's first.
 
     ``used_experts`` is the share of the experts that a token uses. Of an embedding one row is read. ``kernels``
-    are the tensors of the layers, ``attention`` the operations over their full caches, all and those for which RDNA
-    has no matrix kernel; ``latent_heads`` are multiplied with caches where K and V are one. The ``arithmetic`` of a
-    token is where the bytes are. ``together`` says that all devices compute each layer at once.
+    are the tensors of the layers, ``attention`` the operations over their full caches. The ``arithmetic`` of a token
+    is where the bytes are. ``together`` says that all devices compute each layer at once.
     """
     run = setup.settings
     by_id = {device.id: device for device in setup.devices}
@@ -76,6 +75,9 @@ def active_shares(
         start, stop = (part.start, min(part.stop, weights.n_layer)) if part is not None else (0, 0)
         # Over a cache that the host keeps for all layers it attends for all of them.
         attended = (start, stop) if run.kv_offload else (0, weights.n_layer if device is None else 0)
+        operations = attention.every.of(*attended)
+        vector = attention.vector.of(*attended)
+        attends = AttentionKernels() if device is None else attention_kernels(run, device.backend)
         result.append(
             Share(
                 device=name,
@@ -88,17 +90,18 @@ def active_shares(
                 kernels=kernels.of(start, stop),
                 cache_bytes=round(
                     sum(size // cached.streams for cached, size in caches[name] if not cached.recurrent)
-                    * (1.0 if device is None else _read_times(run, device))
+                    * attends.moved(operations, vector)
                 ),
                 state_bytes=sum(
                     2 * size // cached.streams for cached, size in caches[name] if cached.recurrent
                 ),
                 recurrent=any(cached.recurrent for cached, _ in caches[name]),
                 switches=sum(away.values()) if device is None else 0,
-                attention_operations=attention[0].of(*attended),
-                wide_operations=attention[1].of(*attended),
+                attention_operations=operations,
+                wide_operations=attention.wide.of(*attended),
+                single_operations=attends.one_by_one(operations, vector),
                 cells=run.ctx_per_seq,
-                latent_heads=latent_heads,
+                latent_heads=attention.latent_heads,
                 attends=device is None and not run.kv_offload,
                 parameters=round(arithmetic.dense * dense + arithmetic.experts * experts),
                 expert_parameters=round(arithmetic.experts * experts),
@@ -126,10 +129,37 @@ def active_shares(
     return tuple(result)
 
 
-def _read_times(run: ResolvedSettings, device: Device) -> float:
+class AttentionKernels(msgspec.Struct, frozen=True):
+    """
+    How a device computes attention of one token: how many times the bytes of a cache are moved where it is converted,
+    whether heads that a vector kernel takes unpack it instead, and whether all compute one by one.
+    """
+
+    converted: float = 1.0
+    unpacking: bool = False
+    single: bool = False
+
+    def moved(self, operations: int, vector: int) -> float:
+        """How many times a cache is moved, of whose operations so many are a vector kernel's."""
+        unpacked = self.unpacking * vector / max(operations, 1)
+        return 1 + (self.converted - 1) * (1 - unpacked)
+
+    def one_by_one(self, operations: int, vector: int) -> int:
+        """Those of the operations that every head does for itself."""
+        return operations if self.single else round(vector * self.unpacking)
+
+
+def attention_kernels(run: ResolvedSettings, backend: str) -> AttentionKernels:
+    """
+    By the types of K and V and by flash attention.
+    """
+    types, flash = (run.cache_type_k, run.cache_type_v), BACKENDS[backend].flash
     if run.flash_attn == "off":
-        return 1.0
-    return read_times(run.cache_type_k, run.cache_type_v, device.backend)
+        return AttentionKernels(single=flash.by_heads)
+    kernels = of_backend(backend, *types)
+    unpacking = flash.by_heads and kernels == "as it is" and any(ggml_type(kind).quantized for kind in types)
+    converted = converted_times(*types) if unpacking or kernels == "converted" else 1.0
+    return AttentionKernels(converted, unpacking)
 
 
 def _cache_low(run: ResolvedSettings, device: Device) -> float:

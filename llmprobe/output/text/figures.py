@@ -7,6 +7,9 @@ from llmprobe.facts.prices import PriceRange
 from llmprobe.facts.recommendation import AnswerTime
 from llmprobe.words.message import Message, message
 
+AT_ONCE = 1.05
+"""A prompt is read faster than one micro-batch alone where its rate is above this many times that one's."""
+
 
 def size(count: int | None) -> Message:
     return message("figure.size", bytes=count)
@@ -35,16 +38,19 @@ def short_rate(speed: Speed) -> Message:
 
 def first_token(speed: Speed) -> Message:
     """
-    The seconds until an answer begins, with their bounds: ``1.2 s (0.9 to 1.6) after a prompt of 2,048 tokens``.
+    The seconds until an answer begins, with their bounds: ``1.2 s (0.9 to 1.6) after a prompt of 2,048 tokens``; and
+    at which rate the prompt is read where several devices make it higher than that of one micro-batch.
     """
     assert speed.time_to_first_token_s is not None
-    wait = speed.time_to_first_token_s
+    wait, one = speed.time_to_first_token_s, speed.prompt_tokens_per_s
+    rate = (speed.prompt_tokens or 0) / wait.likely if wait.likely else 0.0
     return message(
         "page.first-token-after",
         seconds=wait.likely,
         low=wait.low,
         high=wait.high,
         tokens=speed.prompt_tokens,
+        tokens_per_s=rate if one is not None and rate > AT_ONCE * one.likely else None,
     )
 
 
