@@ -6,15 +6,17 @@ import re
 from collections.abc import Iterator
 
 _NUMBERS = {
-    **dict.fromkeys(("dual", "two", "twice", "twin", "double", "pair", "couple", "zwei", "deux", "dos"), 2),
-    **dict.fromkeys(("three", "triple", "drei", "trois", "tres"), 3),
-    **dict.fromkeys(("four", "quad", "vier", "quatre", "cuatro"), 4),
+    **dict.fromkeys(
+        ("dual", "two", "twice", "twin", "double", "pair", "couple", "zwei", "deux", "dos", "два", "две"), 2
+    ),
+    **dict.fromkeys(("three", "triple", "drei", "trois", "tres", "три"), 3),
+    **dict.fromkeys(("four", "quad", "vier", "quatre", "cuatro", "четыре"), 4),
     **dict.fromkeys(("five", "fünf", "cinq", "cinco"), 5),
     **dict.fromkeys(("six", "sechs", "seis"), 6),
     **dict.fromkeys(("seven", "sieben", "sept", "siete"), 7),
     **dict.fromkeys(("eight", "acht", "huit", "ocho", "octo"), 8),
-    "nine": 9,
-    "ten": 10,
+    **dict.fromkeys(("nine", "neun", "neuf", "nueve"), 9),
+    **dict.fromkeys(("ten", "zehn", "dix", "diez"), 10),
     **dict.fromkeys(("twelve", "dozen"), 12),
     "sixteen": 16,
     **dict.fromkeys(("one", "single"), 1),

@@ -139,7 +139,8 @@ def wanted_gpus(text: str) -> tuple[Wanted, ...]:
     if stripped.lower() in _NONE:
         return ()
     parts = [part for part in _SEVERAL.split(stripped) if part]
-    if len(parts) > 1 and (ram := next((part for part in parts if _RAM.fullmatch(part)), None)) is not None:
+    ram = next((part for part in parts if _RAM.fullmatch(part)), None)
+    if ram is not None and (len(parts) > 1 or "ddr" in ram.lower()):
         raise UsageError(message("error.ram-in-gpu", text=ram), hint=message("hint.ram-in-gpu", text=ram))
     if ":" not in stripped:
         alone = _resolved(stripped) if stripped else None

@@ -23,13 +23,15 @@ _SIZE = re.compile(
 )
 """A bare G is one up to 999 only, and not behind a letter: a 5700G is a processor, an A10G a card."""
 
-_MEMORY_KINDS = re.compile(r"\b(?:(?:lp)?g?ddr[0-9]x?|hbm[0-9]?e?)\b")
+_MEMORY_KINDS = re.compile(
+    r"\b(?:(?:lp)?g?ddr[0-9]x?(?:-[0-9]{4,5}| [0-9]{4,5} ?(?:mt/s|mhz))?|hbm[0-9]?e?)\b"
+)
 _PROCESSOR_CORES = re.compile(r"(?i)\b[0-9]{1,3}[- ]?cores? cpu\b")
 _CORES_OF_BOTH = re.compile(
     r"(?i)(\bm[1-9] ?(?:pro|max|ultra)?\b.*?)(?<![0-9])[0-9]{1,2}c?/([0-9]{1,2})c?(?:[- ]?cores?)?\b"
 )
 """``M4 Pro 14/20``: the cores of the processor, then those of its GPU."""
-_CORES = re.compile(r"(?i)\b([0-9]{1,4})[- ]?cores?(?: gpu)?\b")
+_CORES = re.compile(r"(?i)\b([0-9]{1,4})[- ]?(?:gpu[- ]?)?cores?(?: gpu)?\b")
 _MAC = re.compile(
     r"\b(?:macbook ?(?:pro|air)?|mbp|mba|mac ?(?:mini|studio|pro)|imac(?: ?pro)?|mac|silicon)\b"
 )

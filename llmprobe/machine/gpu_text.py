@@ -16,12 +16,13 @@ _LISTED = re.compile(r"(?i)^\s*gpu [0-9]+:|\(uuid: [^)]*\)")
 _UNSAID = re.compile(
     r"(?i)\(?\b[0-9]{2,3} ?w(?:atts?)?\b(?: ?t[dgb]p\b)?\)?|\bt[dgb]p\b"
     r"|\b(?:lpddr|gddr)[0-9]x?[- ][0-9]{4,5}\b(?: ?(?:mt/s|mhz))?"
+    r"|\b[0-9.]{1,5} ?[gt]b (?:ssd|nvme|hdd|storage|disk)\b"
     r"|\b(?:each|apiece|je|per (?:card|gpu))\b"
 )
-"""Power, the rate of soldered memory, and that a size is that of each card: the product is the same without."""
+"""Power, the rate of soldered memory, disks, and that a size is that of each card: the product is the same without."""
 
 _COUNTERS = "枚台基個张張块"
-_CARDS = re.compile(r"(?i)(?<![0-9])([0-9]{1,2})\s*(?:卡|stück\b|stk\b\.?)")
+_CARDS = re.compile(r"(?i)(?<![0-9])([0-9]{1,2})\s*(?:卡|stück\b|stk\b\.?|шт\b\.?|cartes\b)")
 _COUNTER = re.compile(rf"(?<=[0-9])(\s*)[{_COUNTERS}]")
 _PARTICLES = re.compile(r"\s*[をがはで]\s*(?=[0-9]{1,2}\s*枚)")
 _ABROAD = (
@@ -40,6 +41,8 @@ _ABROAD = (
     ("蘋果", " apple "),
     ("显存", " vram "),
     ("魔改", " "),
+    ("的", " "),
+    *((maker, " ") for maker in ("华硕", "華碩", "微星", "技嘉", "七彩虹", "影驰", "蓝宝石", "索泰")),
     ("그래픽카드", " "),
     ("スーパー", " super "),
     ("マックスタジオ", " mac studio "),
