@@ -2,13 +2,16 @@
 Files that a user names: none makes the program wait for ever.
 """
 
+import errno
 import os
 import sys
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from llmprobe import api
 from llmprobe.cli import main
 from llmprobe.source.opening import readable
 
@@ -81,7 +84,15 @@ def test_a_folder_where_nothing_can_be_written_is_refused_before_the_work(
     """
     No page is made first; tests may run as root, whom every folder lets in.
     """
-    monkeypatch.setattr(os, "access", lambda *_: False)
+    open_at = os.open
+
+    def refuse(path: Any, flags: int, *rest: Any, **options: Any) -> int:
+        if flags & os.O_CREAT and Path(path).parent == tmp_path:
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        return open_at(path, flags, *rest, **options)
+
+    monkeypatch.setattr(os, "open", refuse)
+    monkeypatch.setattr(api, "report", None)
 
     assert main(["--gpu", "RTX 3060", "--ram", "16GB", "report", "-o", str(tmp_path / "page.html")]) == 1
     assert "permission denied" in capsys.readouterr().err
