@@ -20,12 +20,12 @@ from llmprobe.facts.devices import Network
 from llmprobe.facts.estimate import Range
 from llmprobe.words.message import message
 
-WAITING_S = Range(low=0.0005, likely=0.002, high=0.006)
+WAITING_S = Range(low=0.0005, likely=0.002, high=0.007)
 """
 Seconds for each round trip: the network, both systems, and the wait for the device. Assumed, near two published pairs
 of one device and one round trip for each token: two machines over 25 Gbit Ethernet were 2.0 ms faster with RDMA in the
 place of TCP (ggml-org/llama.cpp#20590), two DGX Spark 2.6 ms slower than one that held all of it
-(defilantech/LLMKube#1423).
+(defilantech/LLMKube#1423). The most is what the first pair lacks over TCP to the speed that is told without a network.
 """
 
 USUAL_ROUND_TRIP_S = 0.0002
