@@ -34,6 +34,13 @@ def answer(snapshot: Snapshot = SMALL, **wishes: Any) -> Fit:
     return fit(snapshot, wishes_of(**({"top": 3} | wishes)))
 
 
+def test_a_projector_that_was_hoped_to_move_takes_nothing_from_the_hope() -> None:
+    """
+    With graphs that take no memory the projector gives way to layers, with real ones it stays: both are looked at.
+    """
+    test_every_row_is_what_recommend_says("linux-arc-b580-selector", "vision")
+
+
 @pytest.mark.parametrize("name", random.sample(MACHINES, 2))
 @pytest.mark.parametrize("use", random.sample(["chat", "coding", "agent", "vision", "japanese"], 1))
 def test_every_row_is_what_recommend_says(name: str, use: str) -> None:

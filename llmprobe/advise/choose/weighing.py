@@ -170,7 +170,8 @@ def weigh(problem: Problem, quant: str, placed: Placed) -> Candidate:
         ranking_speed=tokens_per_s,
         ranking_prompt_speed=prompts,
         quality=loss,
-        moved_projector=problem.moved_projector(settings),
+        # What is hoped for is no less than what can be: exactly placed, the projector may stay on the device.
+        moved_projector=not problem.hopeful and problem.moved_projector(settings),
         hoped=problem.hopeful,
     )
     return msgspec.structs.replace(
