@@ -11,7 +11,9 @@ import hypothesis
 import pytest
 
 # Timings are never asserted: a busy machine must not turn a right answer into a failure.
-hypothesis.settings.register_profile("llmprobe", deadline=None)
+hypothesis.settings.register_profile(
+    "llmprobe", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
 hypothesis.settings.load_profile("llmprobe")
 
 # The entries that a developer wrote for models of their own are no part of the tests.

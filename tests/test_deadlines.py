@@ -34,9 +34,11 @@ pytestmark = [
 EVERYWHERE = frozenset({"linux", "darwin", "win32"})
 RAM = MemoryPool(id="ram", kind="system", total_bytes=8, free_bytes=8, budget_bytes=8)
 LIMIT_S = 0.5
-SOON_S = LIMIT_S + 0.4
-START_S = 1.0
-"""What starting the interpreter may take more on a machine that is busy with other tests."""
+SOON_S = LIMIT_S + 10.0
+"""Far less than what hangs would take, and more than a machine that is busy with other tests does."""
+
+START_S = 10.0
+"""What starting the interpreter may take more on such a machine."""
 
 TOTAL_S = 3.0
 """What the whole command may take, start and end included."""
@@ -71,12 +73,12 @@ def only(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[Source], object
     return use
 
 
-def look(timeout_s: float = LIMIT_S) -> tuple[Snapshot, float]:
+def look() -> tuple[Snapshot, float]:
     """
     Return this machine, and how long it took to be asked, in seconds.
     """
     started = time.monotonic()
-    return snapshot.probe(timeout_s=timeout_s), time.monotonic() - started
+    return snapshot.probe(timeout_s=LIMIT_S), time.monotonic() - started
 
 
 def status_of(seen: Snapshot) -> dict[str, str]:
@@ -166,6 +168,7 @@ def test_a_driver_that_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
     took_s = time.monotonic() - started
     forever.set()
 
+    assert wait_for(lambda: len(HANGING) == 0)
     assert (status_of(seen), took_s < SOON_S) == ({"nvidia": "timeout"}, True)
     assert [(each.pci, each.usable) for each in seen.accelerators] == [("0000:01:00.0", False)]
     (finding,) = [each for each in seen.findings if each.id == "nvidia-slow"]
@@ -240,7 +243,7 @@ def test_a_hanging_driver_costs_one_thread_however_often_one_looks(
     forever = threading.Event()
     monkeypatch.setattr(Nvml, "ask", lambda *_: forever.wait(60))
     only(lambda source: source.nvml("nvmlInit"))
-    look(timeout_s=0.05)
+    look()
     assert wait_for(lambda: len(HANGING) == 1)
     before = threading.active_count()
     answers: list[Answer] = []
@@ -268,7 +271,7 @@ def is_alive(pid: int) -> bool:
     return state != "Z"
 
 
-def wait_for(condition: Callable[[], bool], seconds: float = 2.0) -> bool:
+def wait_for(condition: Callable[[], bool], seconds: float = 30.0) -> bool:
     """
     Return whether a condition holds within some time.
     """

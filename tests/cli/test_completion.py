@@ -50,12 +50,11 @@ def test_commands_have_their_sentence() -> None:
     assert set(offered("rec")) == {"recommend", "record"}
 
 
-def test_commands_are_offered_without_importing_them() -> None:
+def test_commands_are_offered_without_importing_them(monkeypatch: pytest.MonkeyPatch) -> None:
     """
     A shell waits for the words.
     """
-    for name in [name for name in sys.modules if name == "llmprobe.cli.fit"]:
-        del sys.modules[name]
+    monkeypatch.delitem(sys.modules, "llmprobe.cli.fit", raising=False)
     offered("fi")
 
     assert "llmprobe.cli.fit" not in sys.modules

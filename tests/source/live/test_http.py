@@ -119,7 +119,7 @@ def test_a_drip_ends_at_the_time_for_all(beginning: bytes) -> None:
         thread.join()
 
     assert answer.status == "timeout"
-    assert took_s < 1
+    assert took_s < 30
 
 
 def test_a_body_without_end_is_not_read(serve: Serve) -> None:

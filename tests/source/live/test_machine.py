@@ -11,7 +11,9 @@ import pytest
 from pytest_mock import MockerFixture
 
 from llmprobe.facts.answer import Answer
+from llmprobe.source.deadline import HANGING
 from llmprobe.source.live import LiveSource, files, machine
+from tests.source.test_deadline import eventually
 
 pytestmark = pytest.mark.live
 
@@ -48,7 +50,7 @@ def test_threads_that_ask_the_same_wait_for_one_answer(mocker: MockerFixture) ->
 def test_a_hanging_file_times_out(mocker: MockerFixture) -> None:
     """A file on a dead mount is an answer, and the next file is still read."""
     forever = threading.Event()
-    mocker.patch.object(machine, "FILE_TIMEOUT_S", 0.05)
+    mocker.patch.object(machine, "FILE_TIMEOUT_S", 0.3)
     real = files.read
 
     def read(path: str) -> Answer:
@@ -62,6 +64,7 @@ def test_a_hanging_file_times_out(mocker: MockerFixture) -> None:
     forever.set()
 
     assert answers == ["timeout", "ok"]
+    assert eventually(lambda: len(HANGING) == 0)
 
 
 def test_a_hanging_driver_is_not_asked_again(mocker: MockerFixture) -> None:
@@ -78,6 +81,8 @@ def test_a_hanging_driver_is_not_asked_again(mocker: MockerFixture) -> None:
     assert [answer.status for answer in answers] == ["timeout", "timeout"]
     assert ask.call_count == 1
     assert close.call_count == 0
+    # Until it has returned, the same question is refused to every other test.
+    assert eventually(lambda: len(HANGING) == 0)
 
 
 def test_environment_is_told(monkeypatch: pytest.MonkeyPatch) -> None:

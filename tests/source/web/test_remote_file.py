@@ -426,7 +426,7 @@ def test_a_slow_drip_ends_at_the_total() -> None:
     error = refused(answer, Client(total_s=0.3))
 
     assert "longer than 0.3 s" in str(error)
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 30
 
 
 def test_two_bytes_a_second_are_too_slow() -> None:
@@ -442,7 +442,7 @@ def test_two_bytes_a_second_are_too_slow() -> None:
     error = refused(answer, Client(read_s=0.3))
 
     assert "which is too slow" in str(error)
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < 30
 
 
 def test_a_slow_head_ends_at_the_total() -> None:
