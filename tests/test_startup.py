@@ -172,7 +172,7 @@ def test_a_process_of_ours_searches_for_garbage_rarely() -> None:
         [sys.executable, "-c", GARBAGE, "--help"], capture_output=True, text=True, check=True, cwd=ROOT
     )
 
-    assert result.stderr.split() == ["100000", "True"]
+    assert result.stderr.split() == ["300000", "True"]
 
 
 def test_a_program_that_calls_main_keeps_its_garbage_collection(capsys: pytest.CaptureFixture[str]) -> None:
