@@ -23,7 +23,7 @@ def content(name: str) -> bytes:
     The text of ``data/<name>.json``.
     """
     # Not with pkgutil or pathlib: each takes longer to import than all tables to read.
-    with open(f"{os.path.dirname(__file__)}/{name}.json", "rb") as file:  # noqa: PTH120, PTH123
+    with open(f"{os.path.dirname(__file__)}/{name}.json", "rb") as file:  # noqa: PTH120, PTH123 - pathlib is slow to import
         return file.read()
 
 
