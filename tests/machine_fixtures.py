@@ -30,7 +30,7 @@ def recording_of(machine: str) -> Recording:
 @cache
 def truth_of(machine: str) -> dict[str, Any]:
     """
-    Return what is true of a machine, as a person wrote it down.
+    The truth about a machine, as a person wrote it down.
     """
     return tomllib.loads((FOLDER / machine / "truth.toml").read_text(encoding="utf-8"))
 

@@ -39,7 +39,7 @@ def blocks(text: str) -> list[tuple[str, str]]:
 
 def run(command: str) -> str:
     """
-    Return what a shell prints on stdout for the arguments of one command, and what may follow a bar.
+    The standard output of a shell for the arguments of one command, and for what may follow a bar.
     """
     before, _, last = shlex.join(shlex.split(command)).rpartition(" '|' ")
     return _shown(run(before), shlex.split(last)) if before else _printed(last)

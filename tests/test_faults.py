@@ -215,7 +215,7 @@ def with_fault(
 
 def look(recording: Recording) -> Healthy:
     """
-    Return what a machine says when nothing fails.
+    The answers of a machine when nothing fails.
     """
     askers: dict[Question, set[str]] = {}
     parts = {}
@@ -237,7 +237,7 @@ def look(recording: Recording) -> Healthy:
 
 def complaints(healthy: Healthy, snapshot: Snapshot, question: Question, fault: str) -> list[str]:
     """
-    Return what is wrong with a snapshot that was taken with one fault.
+    The complaints about a snapshot that was taken with one fault.
     """
     asked = healthy.askers[question]
     reports = {report.name: report for report in snapshot.sources}

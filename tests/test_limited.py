@@ -61,7 +61,7 @@ def _make() -> Path | None:
 
 def run(group: Path, *arguments: str) -> str:
     """
-    Return what the program prints that runs in the group.
+    The output of the program that runs in the group.
     """
     command = [sys.executable, "-c", ENTER, str(group / "cgroup.procs"), sys.executable, "-m", "llmprobe"]
     done = subprocess.run([*command, *arguments], check=False, capture_output=True, text=True, timeout=60)

@@ -196,7 +196,7 @@ def without_names(value: Any) -> Any:
 
 def found(value: Any, path: str) -> Any:
     """
-    Return what a path leads to, or ``NOTHING``. Names with dots are matched by the longest that fits.
+    The value that a path leads to, or ``NOTHING``. Names with dots are matched by the longest that fits.
     """
     return _walk(value, path.split("."))
 

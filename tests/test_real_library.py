@@ -100,7 +100,7 @@ def fields_of(value: Any) -> Iterator[tuple[str, Any]]:
 
 def checked(recording: Recording, library: Path, folder: Path) -> Snapshot:
     """
-    Return what ``check --json`` prints in a process that finds the library where a driver would have put it.
+    The document that ``check --json`` prints in a process that finds the library where a driver would have put it.
     """
     (folder / "answers").write_text(told(recording), encoding="utf-8")
     (folder / "recording.json").write_text(encode(recording), encoding="utf-8")

@@ -84,7 +84,7 @@ def constants(folder: Path, head: tuple[str, ...], wanted: dict[str, str]) -> di
 
 def structures(*names: str) -> dict[str, str]:
     """
-    Return what to ask of structures: their sizes and the offsets of the fields that are used.
+    The expressions of C for the sizes of structures and the offsets of the fields that are used.
     """
     return {name: f"sizeof({name})" for name in names} | {
         f"{name}.{field}": f"offsetof({name}, {field})" for name in names for field in layouts.FIELDS[name]

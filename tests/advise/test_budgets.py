@@ -224,7 +224,7 @@ def checked_again(
     answer: Recommendation, commands: Mapping[str, str] | None = None, on: Snapshot | None = None
 ) -> Checked:
     """
-    Return what is found of the first choice, with other commands or on another machine if those are given.
+    The check of the first choice, with other commands or on another machine if those are given.
     """
     first: Choice = answer.choices[0]
     choice = msgspec.structs.replace(first, commands=commands or first.commands)

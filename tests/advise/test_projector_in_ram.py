@@ -22,6 +22,9 @@ def first(vram_gib: float, **wishes: object) -> Choice:
 
 
 def test_a_gpu_with_room_holds_the_projector() -> None:
+    """
+    On a card of 12 GiB the projector stays on the GPU, and no reason is needed.
+    """
     choice = first(12)
 
     assert choice.mmproj_offload
@@ -29,6 +32,9 @@ def test_a_gpu_with_room_holds_the_projector() -> None:
 
 
 def test_a_small_gpu_holds_layers_instead_of_the_projector() -> None:
+    """
+    On a card of 2 GiB the projector moves to RAM, layers take its place, and a reason gives the bytes that it freed.
+    """
     choice = first(2)
     (why,) = named(choice.reasons, "reason.projector-in-ram")
 
@@ -40,6 +46,9 @@ def test_a_small_gpu_holds_layers_instead_of_the_projector() -> None:
 
 
 def test_what_was_asked_for_is_kept() -> None:
+    """
+    A requested place of the projector is kept, on a card that is too small for it as on one with room.
+    """
     there, here = first(2, mmproj_offload=True), first(12, mmproj_offload=False)
 
     assert there.mmproj_offload
@@ -48,5 +57,8 @@ def test_what_was_asked_for_is_kept() -> None:
 
 
 def test_engines_that_can_not_be_told_keep_it_where_it_is() -> None:
+    """
+    Ollama and LM Studio have no option for it, so their projector stays on the GPU.
+    """
     for engine in ("ollama", "lmstudio"):
         assert all(choice.mmproj_offload for choice in answer(2, engine=engine).choices)

@@ -40,7 +40,7 @@ ANSWER = Bench(
 @pytest.fixture
 def asked(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     """
-    Return what the API is asked, which answers as a real machine would.
+    The calls that reach the API, which answers as a real machine would.
     """
     seen: list[dict[str, Any]] = []
 

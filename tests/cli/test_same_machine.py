@@ -17,7 +17,7 @@ CALL = "llmprobe "
 
 def printed(capsys: pytest.CaptureFixture[str], arguments: list[str]) -> str:
     """
-    Return what a command prints for people.
+    The page that a command prints for people.
     """
     main(arguments)
     return capsys.readouterr().out

@@ -79,7 +79,7 @@ ANSWER = Verification(
 @pytest.fixture
 def asked(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     """
-    Return what is compared, with the answer of a machine where one buffer differs.
+    The calls of the comparison, which answers for a machine where one buffer differs.
     """
     seen: list[dict[str, Any]] = []
 

@@ -119,7 +119,7 @@ def nvidia_machine(*cards: dict[str, Any], **changes: Any) -> dict[str, Any]:
 
 def smi_xml(*, name: str = "NVIDIA GeForce RTX 4090", bus: int = 1, more: str = "") -> str:
     """
-    Return what ``nvidia-smi -q -x`` prints of one idle card, with further elements of the device.
+    The output of ``nvidia-smi -q -x`` for one idle card, with further elements of the device.
     """
     return f"""<?xml version="1.0" ?>
 <!DOCTYPE nvidia_smi_log SYSTEM "nvsmi_device_v12.dtd">

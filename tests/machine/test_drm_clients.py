@@ -20,7 +20,7 @@ CARD = "0000:03:00.0"
 
 def lines(pid: int, file: int, client: int, *sizes: str, address: str = CARD) -> str:
     """
-    Return what grep prints of one open file: its device, its client, and these lines of memory.
+    The lines that grep prints for one open file: its device, its client, and these lines of memory.
     """
     start = f"/proc/{pid}/fdinfo/{file}:drm-"
     keys = (f"pdev:\t{address}", f"client-id:\t{client}", *sizes)

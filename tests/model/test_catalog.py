@@ -1,3 +1,7 @@
+"""
+Entries of the catalog: their form, and their sizes beside published counts and measured files.
+"""
+
 import json
 import re
 from collections import Counter

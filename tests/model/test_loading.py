@@ -1,3 +1,7 @@
+"""
+A model from a name of the catalog, from a file, from a split set and from a folder.
+"""
+
 import json
 import os
 from collections.abc import Mapping

@@ -1,3 +1,7 @@
+"""
+What people type for a model, and the entry of the catalog that it means.
+"""
+
 import os
 import re
 import subprocess

@@ -112,6 +112,9 @@ def seeing() -> list[Tensor]:
 
 @pytest.mark.parametrize(("mel", "kernel", "mib"), [(128, "f32", 192.62), (80, "f16", 120.59)])
 def test_the_hearing_of_nemotron_is_as_llama_server_logs_it(mel: int, kernel: str, mib: float) -> None:
+    """
+    Nodes of the graph and MiB of its buffer are those that llama-server logged, with kernels of either type.
+    """
     metadata = {**HEARD, "audio.num_mel_bins": mel, "projector_type": "parakeet"}
     projector = Projector(name="mmproj", metadata=metadata, tensors=tuple(hearing(mel, kernel)))
     (sizes,) = encoders(projector, ImageTokens())
@@ -140,6 +143,9 @@ def test_names_without_a_modality_are_loaded_by_both_encoders() -> None:
 
 
 def test_the_file_is_no_larger_for_what_is_loaded_twice() -> None:
+    """
+    Tensors that two encoders load count twice as weights and once as bytes of the file.
+    """
     unified = described("gemma-4-unified+gemma-4-unified-audio", 1536, "gemma-4")
     seen = described("gemma-4-unified", 1536, "gemma-4")
 

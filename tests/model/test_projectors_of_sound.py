@@ -243,6 +243,9 @@ def test_the_hearing_of_mimo_is_as_llama_server_logs_it() -> None:
 
 
 def test_sound_that_is_taken_in_one_piece_is_said_to_take_more() -> None:
+    """
+    Granite hears a whole recording at once, so its figure says for how many seconds it holds; Whisper hears pieces.
+    """
     granite = measure(of_granite((), 200), ImageTokens(), backend="cuda")
     whisper = measure(projectors.described("ultravox", 4096, "ultravox"), ImageTokens(), backend="cuda")
 

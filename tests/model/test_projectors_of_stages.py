@@ -65,6 +65,9 @@ def of_stages() -> Projector:
 
 
 def test_the_graph_of_convolutions_in_stages_is_the_one_llama_server_logs() -> None:
+    """
+    Nodes of the graph and MiB of its buffer are those that llama-server logged.
+    """
     projector = of_stages()
     encoder = encoders(projector, ImageTokens())[0]
 

@@ -85,6 +85,9 @@ def of_windows(layers: list[int], spatial: list[int], leaving: int) -> Projector
 def test_queries_by_windows_are_as_llama_server_logs_them(
     layers: list[int], spatial: list[int], leaving: int, nodes: int, mib: float
 ) -> None:
+    """
+    Nodes of the graph and MiB of its buffer are those that llama-server logged, for one to three layers with queries.
+    """
     projector = of_windows(layers, spatial, leaving)
     (sizes,) = encoders(projector, ImageTokens())
 

@@ -81,7 +81,7 @@ def all_of(
     estimator: Estimator, bandwidths: tuple[int, ...], told: Settings
 ) -> list[tuple[dict[str, int], float]]:
     """
-    Return what every placement takes and how fast it is, the fastest first.
+    The memory and the speed of every placement, the fastest first.
     """
     site = survey(sized((8.0,) * len(bandwidths), bandwidths, 64), WISHES)
     every = max(site.device_sets, key=len)

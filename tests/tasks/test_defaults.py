@@ -123,7 +123,7 @@ def test_a_recorded_desktop_is_one_of_32768_tokens() -> None:
 
 def occasion(monkeypatch: pytest.MonkeyPatch, *devices: Device, **options: Any) -> Occasion:
     """
-    Return what Ollama is told before it fills in its defaults.
+    The inputs from which Ollama fills in its defaults.
     """
     told: list[Occasion] = []
 

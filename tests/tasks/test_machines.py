@@ -20,7 +20,7 @@ from tests.machine.fake import LINUX
 @pytest.fixture
 def asked(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     """
-    Return what the room of machines is asked, which answers with a machine.
+    The calls that reach the room of machines, which answers with a machine.
     """
     seen: list[dict[str, Any]] = []
 

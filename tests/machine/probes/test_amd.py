@@ -38,7 +38,7 @@ def radeon(
     driver: str = "amdgpu",
 ) -> dict[str, Any]:
     """
-    Return what sysfs says of one device, by default an RX 7900 XTX; ``node`` 0 leaves it out of the topology.
+    The sysfs files of one device, by default an RX 7900 XTX; ``node`` 0 leaves it out of the topology.
     """
     path = f"/sys/bus/pci/devices/{address}"
     render = f"renderD{127 + max(1, node)}"

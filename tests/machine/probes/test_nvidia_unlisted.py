@@ -21,7 +21,7 @@ def probed(answers: dict[str, Any]) -> Probed:
 
 def unlisted(*devices: str, driver: str = "595.71.05", flavour: str = "Open ", **changes: Any) -> Probed:
     """
-    Return what is found where the driver runs and lists only the first of these devices.
+    The probe's answer where the driver runs and lists only the first of these devices.
     """
     answers = nvidia_machine(card(0), *({} for _ in devices[1:]), **{"nvml:nvmlDeviceGetCount_v2": 1})
     version = f"NVRM version: NVIDIA UNIX {flavour}Kernel Module for x86_64  {driver}  Release"

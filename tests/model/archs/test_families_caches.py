@@ -11,7 +11,7 @@ from llmprobe.model.archs import CacheLayout, KvCache
 
 def kept_by(name: str) -> CacheLayout:
     """
-    Return what a measured model keeps.
+    The caches of a measured model.
     """
     model = models()[name]
     return archs.caches(model.architecture, model.hparams)

@@ -1,3 +1,7 @@
+"""
+Headers of GGUF files: what was written is read, and what is damaged or hostile is refused in one sentence.
+"""
+
 import struct
 from pathlib import Path
 from typing import Any

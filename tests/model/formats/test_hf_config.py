@@ -51,7 +51,7 @@ def content(**more: Any) -> bytes:
 
 def files(*, head: bool = True, dtype: str = "BF16", vocabulary: int = 100, layers: int = 2) -> Weights:
     """
-    Return what the files of the small Llama hold.
+    The contents of the files of the small Llama.
     """
     shapes = {"model.embed_tokens.weight": (vocabulary, 64), "model.norm.weight": (64,)}
     if head:

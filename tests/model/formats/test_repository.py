@@ -1,3 +1,7 @@
+"""
+Which GGUF file of a repository a quantization or a name means, and what is said of the others.
+"""
+
 import pytest
 
 from llmprobe.errors import ModelError, UsageError

@@ -1,3 +1,7 @@
+"""
+Headers and indices of safetensors: the parameters that they add up to, and what is refused.
+"""
+
 import json
 from typing import Any
 

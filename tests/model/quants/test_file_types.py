@@ -1,3 +1,7 @@
+"""
+Names and numbers of file types, as llama-quantize and GGUF files have them.
+"""
+
 import pytest
 
 from llmprobe.errors import UsageError

@@ -1,3 +1,7 @@
+"""
+The type that each tensor gets in a file type, beside what llama-quantize wrote.
+"""
+
 import pytest
 
 from benchmarks.accuracy_quants import measure, sample

@@ -1,3 +1,7 @@
+"""
+Blocks and bytes of the types of tensors, beside the gguf package.
+"""
+
 import gguf
 import pytest
 

@@ -78,7 +78,7 @@ def recorded() -> Recording:
 @pytest.fixture
 def redacted(recorded: Recording) -> Recording:
     """
-    Return what is left of it for others.
+    The recording as others get it.
     """
     return redact(recorded, {"user": (USER,), "host": (HOST,)})
 

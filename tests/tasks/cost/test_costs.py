@@ -27,7 +27,7 @@ def _cost(name: str, gpu: str, ram: str, wishes: tuple[tuple[str, Any], ...]) ->
 
 def cost(name: str = "llama3-70b", gpu: str = "2x RTX 3090", ram: str = "64GiB DDR5", **wishes: Any) -> Cost:
     """
-    Return what a model costs on a machine of these parts on a day of November 2026.
+    The cost of a model on a machine of these parts on a day of November 2026.
     """
     return _cost(name, gpu, ram, tuple(wishes.items()))
 
