@@ -18,7 +18,7 @@ _REVERT = re.compile(r'Revert ".*"')
 
 def fault_of(subject: str) -> str | None:
     """
-    Return what is wrong with the subject of a commit, or ``None``.
+    The fault in the subject of a commit, or ``None``.
     """
     if _REVERT.fullmatch(subject):
         return None

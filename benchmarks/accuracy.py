@@ -122,7 +122,7 @@ def measure() -> Accuracy:
 
 def of_speeds_held(speeds: Sequence[OfSpeed]) -> tuple[Quantity, ...]:
     """
-    Return what is claimed of predicted speeds: better than the plain rule, near at the median, and honest ranges.
+    The claims about predicted speeds: better than the plain rule, near at the median, and ranges that hold.
     """
     named = {row.name: row for row in speeds}
     dense, every = named[accuracy_speed.DENSE], named[accuracy_speed.EVERY]
@@ -157,7 +157,7 @@ def of_speeds_held(speeds: Sequence[OfSpeed]) -> tuple[Quantity, ...]:
 
 def of_quality() -> tuple[Quantity, ...]:
     """
-    Return what is claimed of losses, each model left out of the fit that predicts it.
+    The claims about losses, each model left out of the fit that predicts it.
     """
     return tuple(
         Quantity(
@@ -174,7 +174,7 @@ def of_quality() -> tuple[Quantity, ...]:
 
 def coverage() -> Coverage:
     """
-    Return what is known of each architecture: those we have a file for, those of the catalog and of the tables, and
+    The architectures by how much of them is known: those with a file, those of the catalog and of the tables, and
     the parts of models.
     """
     measured = {models()[name].architecture for name in measured_models()}
@@ -261,7 +261,7 @@ def _of_loads(counts: accuracy_loads.Counts) -> tuple[Quantity, ...]:
 
 def of_second() -> tuple[Quantity, ...]:
     """
-    Return what is claimed of second contexts and of the models that they draft for, by kind.
+    The claims about second contexts and the models that they draft for, by kind.
     """
     return tuple(
         _of_contexts(f"drafting: {accuracy_second.NAMES[kind]}", counts)
@@ -271,7 +271,7 @@ def of_second() -> tuple[Quantity, ...]:
 
 def of_adapters() -> tuple[Quantity, ...]:
     """
-    Return what is claimed of adapters, and of loads that make vectors of texts.
+    The claims about adapters, and about loads that make vectors of texts.
     """
     found = accuracy_adapters.measure()
     return (

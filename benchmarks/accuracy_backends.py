@@ -125,7 +125,7 @@ def _told(case: MemoryCase) -> str:
 
 def quantity(kind: str) -> Quantity:
     """
-    Return what is claimed of a kind of device.
+    The claim about a kind of device.
     """
     counts, (refused, taken) = measure(backend_cases(kind)), measure_refusals(kind)
     return claimed(kind, counts, refused, len(taken))

@@ -41,7 +41,7 @@ class Counts(msgspec.Struct):
 
 def request_of(case: MemoryCase, estimator: Estimator) -> ComputeRequest:
     """
-    Return what is asked for a measured load.
+    The request that stands for a measured load.
     """
     model, load = spec(case.model), case.told
     n_ctx = _padded(load.ctx_size or int(model.hparams["context_length"]))

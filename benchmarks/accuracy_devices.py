@@ -35,7 +35,7 @@ class Counts(msgspec.Struct):
 
 def quantities() -> tuple[Quantity, ...]:
     """
-    Return what is claimed of several devices.
+    The claims about several devices.
     """
     refused, taken = measure_refusals()
     return (

@@ -44,7 +44,7 @@ def measure(cases: Iterable[MappedCase]) -> Counts:
 
 def quantity() -> Quantity:
     """
-    Return what is claimed of mapped files.
+    The claim about mapped files.
     """
     counts = measure(mapped_cases())
     return Quantity(

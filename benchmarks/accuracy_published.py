@@ -76,7 +76,7 @@ def unexplained() -> list[str]:
 
 def expected_bytes(row: Published, headers: dict[str, int]) -> int:
     """
-    Return what we say for a published size: the tensors, and for a file the header of its vocabulary.
+    Our bytes for a published size: the tensors, and for a file the header of its vocabulary too.
     """
     model = load(row.model)
     types = assign(

@@ -211,7 +211,7 @@ def answered(
     questions: Sequence[Question], *, full: bool = False, kept: bool = False, other: Estimator | None = None
 ) -> Tally:
     """
-    Return what came of questions about one model; what one of them raises is told, and the next one asked.
+    The tally of questions about one model; a question that raises is counted as a fault, and the next one asked.
 
     ``other`` is the estimator that checks, where an earlier question was checked by it.
     """
@@ -259,7 +259,7 @@ def _answer(question: Question, model: ModelSpec, other: Estimator, tally: Tally
 
 def asked(groups: Sequence[list[Question]], jobs: int, *, full: bool = False, kept: bool = False) -> Tally:
     """
-    Return what came of all groups of questions, and print faults as they are found.
+    The tally of all groups of questions; faults are printed as they are found.
     """
     tally = Tally()
     start = perf_counter()

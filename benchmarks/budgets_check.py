@@ -47,7 +47,7 @@ def check(
     choice: Choice, answer: Recommendation | Plan, model: ModelSpec, snapshot: Snapshot, estimator: Estimator
 ) -> Checked:
     """
-    Return what is wrong with a choice of an answer. ``estimator`` is another one than that of the search.
+    The faults of a choice of an answer. ``estimator`` must not be the one that the search used.
     """
     faults = [] if choice.fits else ["it does not say that it fits"]
     asked = answer.wishes.ctx_size or 0
@@ -86,7 +86,7 @@ def check(
 
 def room(snapshot: Snapshot, reserve_bytes: int = RESERVE_BYTES) -> dict[tuple[str, ...], int | None]:
     """
-    Return what each device, and each set of devices that share a pool, may take together; None is unknown.
+    The bytes that each device, and each set of devices that share a pool, may take together; None is unknown.
 
     Of memory that host and accelerator share, each has its own bound and both together what is free.
     """
@@ -119,7 +119,7 @@ def _left(
     configuration: Configuration, quant: str, snapshot: Snapshot, estimator: Estimator
 ) -> dict[str, int | None]:
     """
-    Return what a configuration leaves of every room that it uses, by the devices that share it.
+    The bytes that a configuration leaves of every room that it uses, by the devices that share it.
     """
     devices = estimator.devices(quant, configuration.settings, configuration.hardware)
     totals = {device.id: device.total_bytes for device in devices}

@@ -97,7 +97,7 @@ class Configuration(msgspec.Struct, frozen=True, kw_only=True):
 
 def llama_cpp(line: str, snapshot: Snapshot, model: ModelSpec, backend: str | None) -> Configuration:
     """
-    Return what a llama-server or llama-cli command line does on a machine, run by a build for ``backend``.
+    The configuration that a llama-server or llama-cli command line sets up, run by a build for ``backend``.
 
     Raises:
         UnreadableError: a word is missing or not known, or names what is not there.
@@ -149,7 +149,7 @@ def llama_cpp(line: str, snapshot: Snapshot, model: ModelSpec, backend: str | No
 
 def ollama(text: str, snapshot: Snapshot, _model: ModelSpec, backend: str | None) -> Configuration:
     """
-    Return what the printed shell lines for Ollama do on a machine.
+    The configuration that the printed shell lines for Ollama set up on a machine.
 
     Raises:
         UnreadableError: a line is missing or not known.

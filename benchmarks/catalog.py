@@ -54,7 +54,7 @@ def main() -> int:
 
 def malformed(entry: Entry) -> list[str]:
     """
-    Return what of an entry's names, repositories, dates and numbers has not the form that it must have.
+    The names, repositories, dates and numbers of an entry that are malformed, a sentence for each.
     """
     problems = []
     if entry.repo is not None and not re.fullmatch(_REPOSITORY, entry.repo):

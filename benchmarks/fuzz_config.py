@@ -89,7 +89,7 @@ class TooSlow(BaseException):
 @cache
 def published() -> dict[str, dict[str, Any]]:
     """
-    Return what config.json says of published models, by their names in the catalog, and of seldom met ones.
+    The published config.json of models, by their names in the catalog, and of rare ones.
     """
     found: dict[str, dict[str, Any]] = json.loads((FIXTURES / "configs.json").read_text(encoding="utf-8"))
     rare = json.loads((FIXTURES / "configs_rare.json").read_text(encoding="utf-8"))

@@ -84,7 +84,7 @@ def fitted(
 
 def linear(constants: Constants, one: Observed) -> Linear:
     """
-    Return what a measurement says near these constants.
+    The error of a measurement and its slopes near these constants, all in logarithms.
     """
     error = log(one.ratio(constants))
     slopes = []

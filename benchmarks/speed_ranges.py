@@ -203,9 +203,9 @@ def _range(
     own: Sequence[tuple[Row, float]], kin: Sequence[tuple[Row, float]], *, tail: float | None = None
 ) -> tuple[float, float]:
     """
-    Return what measured speeds are of predicted ones, from near the least to near the most.
+    The range of measured speeds over predicted ones, from near the least ratio to near the largest.
 
-    With few rows of its own a class takes the range of its family too, and what it has is widened.
+    A class with few rows takes those of its family too, and its range is widened.
     """
     count, sources = len(own), len({row.source for row, _ in own})
     used = own if count >= FEWEST_ROWS else [*own, *kin]

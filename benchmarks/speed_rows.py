@@ -194,7 +194,7 @@ def rows() -> tuple[Row, ...]:
 
 def layer_rows() -> tuple[LayerRow, ...]:
     """
-    Return what was measured of single layers on one core.
+    The measurements of single layers on one core.
     """
     found = msgspec.json.decode(TRUTH.read_bytes())["layers"]
     return tuple(
@@ -204,7 +204,7 @@ def layer_rows() -> tuple[LayerRow, ...]:
 
 def source_weights(measured: Sequence[Row]) -> list[float]:
     """
-    Return what each row counts: a source with many rows as the root of their number.
+    The weight of each row: all rows of a source together weigh the root of their number.
     """
     counts = Counter(row.source for row in measured)
     return [1 / sqrt(counts[row.source]) for row in measured]

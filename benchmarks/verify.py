@@ -163,7 +163,7 @@ def choose(setting: Setting, model: ModelSpec) -> Predicted:
 
 def predict(command: str, model: ModelSpec, quant: str, snapshot: Snapshot) -> Predicted:
     """
-    Return what a printed command takes on a machine without GPUs, by what it says alone.
+    The memory that a printed command needs on a machine without GPUs, by its words alone.
     """
     read = budgets_words.llama_cpp(command, snapshot, model, None)
     (host,) = Estimator(model).devices(quant, read.settings, read.hardware)
@@ -252,7 +252,7 @@ def table(rows: list[Compared]) -> str:
 
 def check_commands(server: Path) -> Parsed:
     """
-    Return what the parser said of the printed commands. An option that none of them has is a complaint too.
+    The parser's verdict on the printed commands. An option that none of them has is a complaint too.
     """
     count = without = 0
     complaints: list[str] = []

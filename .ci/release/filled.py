@@ -48,9 +48,10 @@ def _resource(name: str, archive: Mapping[str, Any]) -> str:
 
 def notes(changelog: str, version: str) -> str:
     """
-    Return what the changelog says of a version.
+    The release notes of a version: its section of the changelog, under a heading.
 
-    Raises ValueError: it says nothing of it.
+    Raises:
+        ValueError: the changelog has no such section, or an empty one.
     """
     found = re.search(
         rf"^## {re.escape(version)}\b[^\n]*\n(.*?)(?=^## |\Z)", changelog, re.MULTILINE | re.DOTALL
@@ -62,7 +63,7 @@ def notes(changelog: str, version: str) -> str:
 
 def sources(requirements: Sequence[str]) -> list[str]:
     """
-    Return what pip is asked with for the source archives of requirements, without building or installing anything.
+    The arguments of pip for a report of the source archives of requirements; nothing is built or installed.
     """
     return [
         "install",

@@ -76,7 +76,7 @@ def spearman(expected: Sequence[float], found: Sequence[float]) -> float:
 
 def hide(seen: Sequence[Observation], folds: Iterable[int]) -> list[Hidden]:
     """
-    Return what was expected of every result by a fit of those in the other folds; ``folds`` has the fold of each.
+    Every result beside what a fit of the other folds expects of it; ``folds`` has the fold of each observation.
     """
     of_fold = list(folds)
     found = []

@@ -101,7 +101,7 @@ def counts(row: Result) -> bool:
 
 def observations(rows: Iterable[Result]) -> list[Observation]:
     """
-    Return what the fit sees of these results.
+    The observations that the fit is made of: results of one entity and test as their mean, in log odds.
     """
     values: dict[tuple[Entity, Test], list[float]] = {}
     for row in rows:
@@ -117,7 +117,7 @@ def observations(rows: Iterable[Result]) -> list[Observation]:
 
 def features(of: Sequence[Entity]) -> tuple[Vector, Vector]:
     """
-    Return what is known of each entity without results (rows), and the ridge that holds each column's weight.
+    The design matrix (a row for each entity, from facts alone), and the ridge that holds each column's weight.
     """
     known = [models()[model] for model, _ in of]
     makers = sorted({model.maker for model in known})

@@ -108,8 +108,8 @@ class UseFit(msgspec.Struct, frozen=True, dict=True):
 
     def predicted(self, one: Observation) -> tuple[float, float] | None:
         """
-        Return what is expected of a test and an entity, in log odds, and how far results lie from it (one standard
-        deviation); None where the fit does not know one of them.
+        The expected result of an entity in a test, in log odds, and the standard deviation of results around it;
+        None where the fit does not know the entity or the test.
         """
         if one.test not in self.fit.tests or one.entity not in self.number:
             return None

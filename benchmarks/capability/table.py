@@ -55,7 +55,7 @@ def _later_first(row: Result) -> int:
 
 def shown(use: str, rows: Iterable[Result]) -> list[Result]:
     """
-    Return what a person is told of: of each benchmark the newest result, a maker's own only where there is no other;
+    The results that a person sees: of each benchmark the newest, a maker's own only where there is no other;
     first the reference test of the use, then what the most models were measured by.
     """
     of_edition: dict[str, Result] = {}

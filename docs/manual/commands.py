@@ -20,7 +20,7 @@ def page() -> str:
 
 def help_of(*words: str) -> str:
     """
-    Return what ``llmprobe … --help`` prints, in English and 100 columns wide.
+    The output of ``llmprobe … --help``, in English and 100 columns wide.
     """
     runner = CliRunner(env={"LC_ALL": "C"})
     result = runner.invoke(

@@ -18,7 +18,7 @@ def page() -> str:
 
 def names() -> list[str]:
     """
-    Return what is public, functions first.
+    The public names in alphabetical order, errors last.
     """
     public = [name for name in llmprobe.__all__ if not name.startswith("_")]
     return sorted(public, key=lambda name: (name.endswith("Error"), name))
