@@ -3,12 +3,13 @@ One configuration: the engine's defaults, the devices, and the estimate.
 """
 
 from collections.abc import Sequence
-from typing import Unpack
+from typing import TYPE_CHECKING, Unpack
 
 import msgspec
 
 from llmprobe import engines
 from llmprobe.errors import UsageError
+from llmprobe.estimation.estimator import Estimator
 from llmprobe.estimation.kept import estimator_of
 from llmprobe.estimation.options import checked
 from llmprobe.estimation.settings import rounding
@@ -17,7 +18,7 @@ from llmprobe.estimation.speed.parts import CPU, Share
 from llmprobe.estimation.speed.waiting import with_waiting
 from llmprobe.facts.adapter import Adapter
 from llmprobe.facts.devices import Hardware
-from llmprobe.facts.estimate import Estimate, Loading
+from llmprobe.facts.estimate import Estimate, Loading, Speed
 from llmprobe.facts.given import count, switch, text
 from llmprobe.facts.machine import Snapshot
 from llmprobe.facts.measured import Measurement
@@ -31,6 +32,9 @@ from llmprobe.tasks.defaults import DEFAULT_QUANT, defaults_for
 from llmprobe.tasks.machines import probe
 from llmprobe.tasks.models import quant_name, quant_notes
 from llmprobe.words.message import Message, message
+
+if TYPE_CHECKING:
+    from llmprobe.estimation.second import Draft
 
 
 def estimate(
@@ -56,15 +60,7 @@ def estimate(
         UsageError: a setting does not exist or is out of range.
         RefusedError: llama.cpp refuses these settings for this model.
     """
-    check_model(model)
-    check_machine(snapshot)
-    switch("explain", explain)
-    if prompt_tokens is not None:
-        count("prompt_tokens", prompt_tokens, least=1)
-    if engine is not None:
-        text("engine", engine)
-    if backend is not None:
-        text("backend", backend)
+    _check(model, snapshot, engine, backend, explain=explain, prompt_tokens=prompt_tokens)
     given = checked(settings)
     model = projecting.set_up(model, given.get("mmproj"))
     model, given, draft = drafting.set_up(model, given, draft_model, draft_quant)
@@ -78,26 +74,8 @@ def estimate(
     else:
         machine = probe() if snapshot is None else snapshot
         site = assumed.of_machine(machine)
-    of_remote: tuple[Message, ...] = ()
-    if rpc:
-        # Imported only here: few estimates are of several machines.
-        from llmprobe.site.remote import about_remote, remote_devices
-        from llmprobe.source.rpc_server import ask
-
-        remote = remote_devices(rpc, most=MOST_DEVICES - len(site.devices), ask=ask)
-        by_tensors = given.get("split_mode") == "tensor" and not site.devices
-        of_remote = about_remote(remote, split=bool(given.get("tensor_split")), by_tensors=by_tensors)
-        site = msgspec.structs.replace(
-            site,
-            devices=(*remote.devices, *site.devices),
-            budgets=site.budgets | remote.budgets,
-        )
-    split = len(given.get("tensor_split", ()))
-    if split > len(site.devices):
-        raise UsageError(
-            message("error.tensor-split-too-long", given=split, devices=len(site.devices)),
-            hint=message("hint.tensor-split"),
-        )
+    site, of_remote = _with_remote(site, rpc, given)
+    _check_split(given, site)
     defaults = defaults_for(
         model,
         chosen,
@@ -111,60 +89,13 @@ def estimate(
     told = defaults.settings(given, model, estimator.n_layer if estimator.is_moe else 0)
     if draft is not None:
         told = msgspec.structs.replace(told, read_layers=draft.read_layers(estimator.trunk))
-    hardware = Hardware(devices=site.devices, cpu=site.cpu)
-    speed = NO_GENERATION
-    of_ram: tuple[Message, ...] = ()
     measured = None if machine is None else machine.host.measurement
-    if estimator.generates:
-        shares = estimator.shares(
-            chosen, without_drafts(told), hardware, ram_bandwidth=site.ram_bandwidth_bytes_per_s
-        )
-        of_ram = _of_ram(site, shares)
-        speed = generation_speed(
-            shares,
-            moe=estimator.is_moe,
-            quant=chosen,
-            processor=site.processor,
-            ubatch_size=told.ubatch_size,
-            op_offload=told.op_offload,
-        )
-        run = estimator.setup(without_drafts(told), hardware).settings
-        speed = with_waiting(
-            speed,
-            shares,
-            moe=estimator.is_moe,
-            quant=chosen,
-            processor=site.processor,
-            ubatch_size=run.ubatch_size,
-            op_offload=told.op_offload,
-            ctx_size=run.ctx_per_seq,
-            prompt_tokens=prompt_tokens,
-        )
-        if told.spec_type:
-            # Imported only here: most estimates draft nothing.
-            from llmprobe.estimation.speed.drafted import drafted_speed
-
-            speed = drafted_speed(
-                speed,
-                estimator,
-                chosen,
-                told,
-                hardware,
-                draft,
-                ram_bandwidth=site.ram_bandwidth_bytes_per_s,
-                processor=site.processor,
-            )
-        if measured is not None and measured.counting_corrections:
-            # Imported only here: few machines have any.
-            from llmprobe.estimation.speed.correction import about, corrected, correction_of
-
-            found = correction_of(measured.counting_corrections, shares, moe=estimator.is_moe)
-            speed = corrected(speed, found)
-            of_ram += () if found is None else (message("note.speed-corrected", correction=about(found)),)
+    run = _Run(estimator=estimator, quant=chosen, told=told, site=site, draft=draft)
+    speed, of_speed = run.speed(measured, prompt_tokens)
     answer = estimator.estimate(
         chosen,
         told,
-        hardware,
+        run.hardware,
         site.budgets,
         this_machine=site.this_machine,
         speed=speed,
@@ -176,14 +107,14 @@ def estimate(
         answer,
         loading=None
         if measured is None or not measured.disks
-        else _loading(measured, answer, model, chosen, hardware),
+        else _loading(measured, answer, model, chosen, run.hardware),
         notes=(
             *model.notes,
             *quant_notes(() if quant is None else (quant,)),
             *defaults.assumed,
             *_notes(given, told, model, is_moe=estimator.is_moe),
             *(() if draft is None else draft.estimator.model.notes),
-            *of_ram,
+            *of_speed,
             *(about_bandwidth(device) for device in site.devices if device.bandwidth_low < 1),
             *_of_machine(machine),
             *of_remote,
@@ -195,6 +126,155 @@ def estimate(
             *_refused(defaults.profile.engine, model),
         ),
     )
+
+
+class _Run(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    One configuration on its devices: what its speed depends on. ``told`` is what the engine is told.
+    """
+
+    estimator: Estimator
+    quant: str
+    told: Settings
+    site: assumed.Places
+    draft: "Draft | None"
+
+    @property
+    def hardware(self) -> Hardware:
+        """The devices and the processor, as an engine sees them."""
+        return Hardware(devices=self.site.devices, cpu=self.site.cpu)
+
+    def speed(
+        self, measured: Measurement | None, prompt_tokens: int | None
+    ) -> tuple[Speed, tuple[Message, ...]]:
+        """
+        The speed, with drafts and corrected by what was counted on this machine, and notes on its assumptions.
+        """
+        if not self.estimator.generates:
+            return NO_GENERATION, ()
+        shares = self.estimator.shares(
+            self.quant,
+            without_drafts(self.told),
+            self.hardware,
+            ram_bandwidth=self.site.ram_bandwidth_bytes_per_s,
+        )
+        speed, notes = self._plain(shares, prompt_tokens), _of_ram(self.site, shares)
+        if self.told.spec_type:
+            speed = self._drafted(speed)
+        if measured is not None and measured.counting_corrections:
+            # Imported only here: few machines have any.
+            from llmprobe.estimation.speed.correction import about, corrected, correction_of
+
+            found = correction_of(measured.counting_corrections, shares, moe=self.estimator.is_moe)
+            speed = corrected(speed, found)
+            if found is not None:
+                notes = (*notes, message("note.speed-corrected", correction=about(found)))
+        return speed, notes
+
+    def _plain(self, shares: Sequence[Share], prompt_tokens: int | None) -> Speed:
+        speed = generation_speed(
+            shares,
+            moe=self.estimator.is_moe,
+            quant=self.quant,
+            processor=self.site.processor,
+            ubatch_size=self.told.ubatch_size,
+            op_offload=self.told.op_offload,
+        )
+        resolved = self.estimator.setup(without_drafts(self.told), self.hardware).settings
+        return with_waiting(
+            speed,
+            shares,
+            moe=self.estimator.is_moe,
+            quant=self.quant,
+            processor=self.site.processor,
+            ubatch_size=resolved.ubatch_size,
+            op_offload=self.told.op_offload,
+            ctx_size=resolved.ctx_per_seq,
+            prompt_tokens=prompt_tokens,
+        )
+
+    def _drafted(self, plain: Speed) -> Speed:
+        # Imported only here: most estimates draft nothing.
+        from llmprobe.estimation.speed.drafted import drafted_speed
+
+        return drafted_speed(
+            plain,
+            self.estimator,
+            self.quant,
+            self.told,
+            self.hardware,
+            self.draft,
+            ram_bandwidth=self.site.ram_bandwidth_bytes_per_s,
+            processor=self.site.processor,
+        )
+
+
+def _check(
+    model: ModelSpec,
+    snapshot: Snapshot | None,
+    engine: str | None,
+    backend: str | None,
+    *,
+    explain: bool,
+    prompt_tokens: int | None,
+) -> None:
+    """
+    Check the kinds of the arguments that are no settings.
+
+    Raises:
+        UsageError: one is of another kind or out of range.
+    """
+    check_model(model)
+    check_machine(snapshot)
+    switch("explain", explain)
+    if prompt_tokens is not None:
+        count("prompt_tokens", prompt_tokens, least=1)
+    if engine is not None:
+        text("engine", engine)
+    if backend is not None:
+        text("backend", backend)
+
+
+def _with_remote(
+    site: assumed.Places, rpc: Sequence[str], given: SettingsOptions
+) -> tuple[assumed.Places, tuple[Message, ...]]:
+    """
+    The devices of these RPC servers before those of the machine, and notes on them; the same without servers.
+
+    Raises:
+        UsageError: a server is malformed, or there are too many devices.
+        LlmprobeError: a server that is asked does not answer, or speaks another protocol.
+    """
+    if not rpc:
+        return site, ()
+    # Imported only here: few estimates are of several machines.
+    from llmprobe.site.remote import about_remote, remote_devices
+    from llmprobe.source.rpc_server import ask
+
+    remote = remote_devices(rpc, most=MOST_DEVICES - len(site.devices), ask=ask)
+    by_tensors = given.get("split_mode") == "tensor" and not site.devices
+    notes = about_remote(remote, split=bool(given.get("tensor_split")), by_tensors=by_tensors)
+    together = msgspec.structs.replace(
+        site,
+        devices=(*remote.devices, *site.devices),
+        budgets=site.budgets | remote.budgets,
+    )
+    return together, notes
+
+
+def _check_split(given: SettingsOptions, site: assumed.Places) -> None:
+    """
+    Check that a split has no more shares than there are devices.
+
+    Raises:
+        UsageError: it has.
+    """
+    split = len(given.get("tensor_split", ()))
+    if split > len(site.devices):
+        raise UsageError(
+            message("error.tensor-split-too-long", given=split, devices=len(site.devices)),
+            hint=message("hint.tensor-split"),
+        )
 
 
 def _loading(
