@@ -4,11 +4,15 @@ The description of the API, made from the records that it reads and writes.
 https://spec.openapis.org/oas/v3.1.0: its schemas are JSON Schema, as those of the documents.
 """
 
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from llmprobe._version import __version__
 from llmprobe.facts import wire
-from llmprobe.server.questions import QUESTIONS
+from llmprobe.server.questions import QUESTIONS, Asked
+
+_Schemas = Mapping[str, dict[str, Any]]
+"""The schema of each document, by its name."""
 
 _REF = "#/components/schemas/{name}"
 _ERRORS = {
@@ -36,76 +40,7 @@ def openapi() -> dict[str, Any]:
     kinds = [*(records[name] for name in documents), *(asked.body for asked in QUESTIONS.values())]
     refs, components = wire.json_schemas(kinds, _REF)
     by_kind = dict(zip(kinds, refs, strict=True))
-
-    def answered(name: str) -> dict[str, Any]:
-        return {"application/json": {"schema": by_kind[records[name]]}}
-
-    def responses(name: str, *codes: str) -> dict[str, Any]:
-        failed = {code: {"description": _ERRORS[code], "content": answered("error")} for code in codes}
-        return {"200": {"description": "The answer.", "content": answered(name)}, **failed}
-
-    paths: dict[str, Any] = {
-        "/": {
-            "get": {
-                "operationId": "page",
-                "summary": "A page for people, which asks the other paths. It needs no token.",
-                "security": [{}],
-                "responses": {
-                    "200": {
-                        "description": "The page.",
-                        "content": {"text/html": {"schema": {"type": "string"}}},
-                    },
-                    **{
-                        code: {"description": _ERRORS[code], "content": answered("error")}
-                        for code in ("403", "421")
-                    },
-                },
-            }
-        },
-        "/v1/snapshot": {
-            "get": {
-                "operationId": "snapshot",
-                "summary": "The machine as it is.",
-                "responses": responses("snapshot", *_OF_READING),
-            }
-        },
-        "/v1/models": {
-            "get": {
-                "operationId": "models",
-                "summary": "The models of the catalog, or those that a text may mean.",
-                "parameters": [{"name": "q", "in": "query", "required": False, "schema": {"type": "string"}}],
-                "responses": responses("models", *_OF_READING),
-            }
-        },
-        "/metrics": {
-            "get": {
-                "operationId": "metrics",
-                "summary": "The machine for Prometheus.",
-                "responses": {
-                    "200": {
-                        "description": "Metrics.",
-                        "content": {"text/plain": {"schema": {"type": "string"}}},
-                    },
-                    **{
-                        code: {"description": _ERRORS[code], "content": answered("error")}
-                        for code in _OF_READING
-                    },
-                },
-            }
-        },
-    }
-    for name, asked in QUESTIONS.items():
-        paths[f"/v1/{name}"] = {
-            "post": {
-                "operationId": name,
-                "summary": asked.about,
-                "requestBody": {
-                    "required": True,
-                    "content": {"application/json": {"schema": by_kind[asked.body]}},
-                },
-                "responses": responses(asked.document, *_ERRORS),
-            }
-        }
+    schemas = {name: by_kind[records[name]] for name in documents}
     return {
         "openapi": "3.1.0",
         "info": {
@@ -113,10 +48,87 @@ def openapi() -> dict[str, Any]:
             "version": __version__,
             "license": {"name": "MIT", "identifier": "MIT"},
         },
-        "paths": paths,
+        "paths": {
+            **_readings(schemas),
+            **{
+                f"/v1/{name}": _question(name, asked, by_kind[asked.body], schemas)
+                for name, asked in QUESTIONS.items()
+            },
+        },
         "components": {
             "schemas": components,
             "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
         },
         "security": [{}, {"token": []}],
+    }
+
+
+def _readings(schemas: _Schemas) -> dict[str, Any]:
+    """
+    The paths that are read by GET: the page, the machine, the models and the metrics.
+    """
+    return {
+        "/": {
+            "get": {
+                "operationId": "page",
+                "summary": "A page for people, which asks the other paths. It needs no token.",
+                "security": [{}],
+                "responses": _responses(
+                    "The page.", "text/html", {"type": "string"}, schemas, ("403", "421")
+                ),
+            }
+        },
+        "/v1/snapshot": {
+            "get": {
+                "operationId": "snapshot",
+                "summary": "The machine as it is.",
+                "responses": _answers("snapshot", schemas, _OF_READING),
+            }
+        },
+        "/v1/models": {
+            "get": {
+                "operationId": "models",
+                "summary": "The models of the catalog, or those that a text may mean.",
+                "parameters": [{"name": "q", "in": "query", "required": False, "schema": {"type": "string"}}],
+                "responses": _answers("models", schemas, _OF_READING),
+            }
+        },
+        "/metrics": {
+            "get": {
+                "operationId": "metrics",
+                "summary": "The machine for Prometheus.",
+                "responses": _responses("Metrics.", "text/plain", {"type": "string"}, schemas, _OF_READING),
+            }
+        },
+    }
+
+
+def _question(name: str, asked: Asked, body: dict[str, Any], schemas: _Schemas) -> dict[str, Any]:
+    """
+    The path of a question, which is asked by POST with a JSON ``body``.
+    """
+    return {
+        "post": {
+            "operationId": name,
+            "summary": asked.about,
+            "requestBody": {"required": True, "content": {"application/json": {"schema": body}}},
+            "responses": _answers(asked.document, schemas, _ERRORS),
+        }
+    }
+
+
+def _answers(document: str, schemas: _Schemas, codes: Iterable[str]) -> dict[str, Any]:
+    return _responses("The answer.", "application/json", schemas[document], schemas, codes)
+
+
+def _responses(
+    about: str, media_type: str, schema: dict[str, Any], schemas: _Schemas, codes: Iterable[str]
+) -> dict[str, Any]:
+    """
+    The responses of a path by their status: the answer, and an error document for each of the codes.
+    """
+    error = {"application/json": {"schema": schemas["error"]}}
+    return {
+        "200": {"description": about, "content": {media_type: {"schema": schema}}},
+        **{code: {"description": _ERRORS[code], "content": error} for code in codes},
     }
