@@ -5,10 +5,10 @@ https://prometheus.io/docs/instrumenting/exposition_formats/ (version 0.0.4). Wh
 never a zero. Labels hold names that files and programs of the machine chose: nothing in them commands a terminal.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from llmprobe._version import __version__
-from llmprobe.facts.machine import MemoryPool, Snapshot
+from llmprobe.facts.machine import Accelerator, EngineOnMachine, MemoryPool, Snapshot
 from llmprobe.harmless import harmless
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -25,8 +25,20 @@ def to_metrics(snapshot: Snapshot) -> str:
 
 
 def _lines(snapshot: Snapshot) -> Iterator[str]:
-    pools = tuple((_of_pool(snapshot, pool), pool) for pool in snapshot.pools)
     yield from _gauge("llmprobe_info", "The version of llmprobe.", [({"version": __version__}, 1)])
+    yield from _of_memory(snapshot)
+    yield from _of_devices(snapshot.accelerators)
+    yield from _of_engines(snapshot.engines)
+    yield from _of_findings(snapshot)
+    yield from _gauge(
+        "llmprobe_source_answered",
+        "Whether a source answered in full, or is one that this machine does not have (1), or not (0).",
+        (({"source": each.name}, int(each.status in ("ok", "absent"))) for each in snapshot.sources),
+    )
+
+
+def _of_memory(snapshot: Snapshot) -> Iterator[str]:
+    pools = tuple((_of_pool(snapshot, pool), pool) for pool in snapshot.pools)
     yield from _gauge(
         "llmprobe_memory_total_bytes",
         "All memory of a pool.",
@@ -51,6 +63,9 @@ def _lines(snapshot: Snapshot) -> Iterator[str]:
             for kind in sorted({limit.by for limit in pool.limits})
         ),
     )
+
+
+def _of_devices(devices: Sequence[Accelerator]) -> Iterator[str]:
     yield from _gauge(
         "llmprobe_device_usable",
         "Whether models can run on a device (1) or not (0).",
@@ -59,19 +74,22 @@ def _lines(snapshot: Snapshot) -> Iterator[str]:
                 {"device": each.id, "vendor": each.vendor, "name": each.name, "backend": each.backend},
                 int(each.usable),
             )
-            for each in snapshot.accelerators
+            for each in devices
         ),
     )
     yield from _gauge(
         "llmprobe_device_temperature_celsius",
         "The temperature of a device.",
-        (({"device": each.id}, each.throttle.celsius) for each in snapshot.accelerators if each.throttle),
+        (({"device": each.id}, each.throttle.celsius) for each in devices if each.throttle),
     )
     yield from _gauge(
         "llmprobe_device_power_watts",
         "What a device draws now.",
-        (({"device": each.id}, each.power.draw_watts) for each in snapshot.accelerators if each.power),
+        (({"device": each.id}, each.power.draw_watts) for each in devices if each.power),
     )
+
+
+def _of_engines(engines: Sequence[EngineOnMachine]) -> Iterator[str]:
     yield from _gauge(
         "llmprobe_engine_up",
         "Whether an engine answers (1) or is not running (0).",
@@ -80,10 +98,10 @@ def _lines(snapshot: Snapshot) -> Iterator[str]:
                 {"engine": each.name, "version": each.version},
                 None if each.running is None else int(each.running),
             )
-            for each in snapshot.engines
+            for each in engines
         ),
     )
-    loaded = [(engine.name, model) for engine in snapshot.engines for model in engine.loaded]
+    loaded = [(engine.name, model) for engine in engines for model in engine.loaded]
     yield from _gauge(
         "llmprobe_loaded_model_bytes",
         "The memory of a model that an engine has loaded.",
@@ -94,6 +112,9 @@ def _lines(snapshot: Snapshot) -> Iterator[str]:
         "The part of a loaded model that lies on GPUs.",
         (({"engine": engine, "model": model.name}, model.vram_bytes) for engine, model in loaded),
     )
+
+
+def _of_findings(snapshot: Snapshot) -> Iterator[str]:
     yield from _gauge(
         "llmprobe_findings",
         "How many findings there are, by severity.",
@@ -106,11 +127,6 @@ def _lines(snapshot: Snapshot) -> Iterator[str]:
         "llmprobe_finding",
         "A finding that is made now.",
         (({"id": name, "severity": severity}, 1) for name, severity in _named_findings(snapshot)),
-    )
-    yield from _gauge(
-        "llmprobe_source_answered",
-        "Whether a source answered in full, or is one that this machine does not have (1), or not (0).",
-        (({"source": each.name}, int(each.status in ("ok", "absent"))) for each in snapshot.sources),
     )
 
 
