@@ -26,7 +26,7 @@ from llmprobe.advise.cost.running import (
 from llmprobe.advise.recommend import Advice, machine_in_short
 from llmprobe.errors import UsageError
 from llmprobe.estimation.kept import estimator_of
-from llmprobe.facts.cost import Cost, CostWay, CostWishes, Given, Kind, WattsOf, Work
+from llmprobe.facts.cost import Cost, CostWay, CostWishes, Given, Kind, Work
 from llmprobe.facts.estimate import Range, model_in_estimate
 from llmprobe.facts.machine import Snapshot
 from llmprobe.facts.model import ModelSpec
@@ -168,15 +168,17 @@ class _Costs:
         )
 
     def _place(self, kind: Kind, planned: Planned) -> _Place:
+        is_rented = kind == "rent"
+        ram = None if is_rented else planned.ram
         return _Place(
             kind=kind,
-            id=f"{kind}:{', '.join((*planned.gpus, *([planned.ram] if planned.ram and kind != 'rent' else ())))}",
-            name=planned.name if kind != "rent" else message("cost.rented", gpus=", ".join(planned.gpus)),
+            id=f"{kind}:{', '.join((*planned.gpus, *([ram] if ram else ())))}",
+            name=message("cost.rented", gpus=", ".join(planned.gpus)) if is_rented else planned.name,
             machine=probe(gpus=planned.gpus, ram=planned.ram),
             choice=planned.choice,
             whole=planned.whole,
             gpus=planned.gpus,
-            ram=planned.ram,
+            ram=ram,
             count=planned.count,
         )
 
@@ -238,6 +240,28 @@ class _Costs:
             return None, read
         return shared(written, read, self._wishes.parallel, experts=self._experts), read
 
+    def _at(self, place: _Place, work: Work) -> CostWay:
+        """
+        A machine at work: its speeds and its hours, and nothing of what it costs.
+        """
+        written, read = self._speeds(place)
+        hours = None if written is None else busy_hours(work, written, read)
+        return CostWay(
+            kind=place.kind,
+            id=place.id,
+            name=place.name,
+            gpus=place.gpus,
+            ram=place.ram,
+            count=place.count,
+            choice=place.choice,
+            whole=place.whole,
+            written_per_s=written,
+            read_per_s=read,
+            hours_per_day=hours,
+            enough=_enough(hours),
+            most_written_per_day=None if hours is None else most_written(work, hours),
+        )
+
     def _of_machine(
         self, place: _Place, work: Work, price: PriceRange | None, larger: Larger | None
     ) -> CostWay:
@@ -245,43 +269,26 @@ class _Costs:
         A machine that stands at home: it costs electricity, and its price where it is bought.
         """
         is_here = place.kind == "here"
-        written, read = self._speeds(place)
-        hours = None if written is None else busy_hours(work, written, read)
         watts = watts_of(
             place.machine,
             place.choice,
             load=self._wishes.watts if is_here else None,
             idle=self._wishes.idle_watts if is_here else None,
         )
-        return self._done(
-            CostWay(
-                kind=place.kind,
-                id=place.id,
-                name=place.name,
-                gpus=place.gpus,
-                ram=place.ram,
-                count=place.count,
-                choice=place.choice,
-                whole=place.whole,
-                written_per_s=written,
-                read_per_s=read,
-                hours_per_day=hours,
-                enough=_enough(hours),
-                most_written_per_day=None if hours is None else most_written(work, hours),
-                watts=watts,
-                price=price,
-                first_cost=None if price is None else of_price(price),
-                larger=None if larger is None else larger.on_machine(place.machine),
-            ),
-            watts,
-            hours,
+        way = msgspec.structs.replace(
+            self._at(place, work),
+            watts=watts,
+            price=price,
+            first_cost=None if price is None else of_price(price),
+            larger=None if larger is None else larger.on_machine(place.machine),
         )
+        return self._with_power(msgspec.structs.replace(way, data=data_of(way), effort=effort_of(way)))
 
-    def _done(self, way: CostWay, watts: WattsOf | None, hours: Range | None) -> CostWay:
+    def _with_power(self, way: CostWay) -> CostWay:
         """
         The way with what its electricity costs, where its watts and the price of a kWh are known.
         """
-        way = msgspec.structs.replace(way, data=data_of(way), effort=effort_of(way))
+        watts, hours = way.watts, way.hours_per_day
         if watts is None or hours is None or self._power is None or way.written_per_s is None:
             return way
         kwh = of_price(self._power)
@@ -313,28 +320,16 @@ class _Costs:
         """
         A rented machine: it costs its rent while it works.
         """
-        written, read = self._speeds(place)
-        hours = None if written is None else busy_hours(work, written, read)
+        way = self._at(place, work)
+        written, read, hours = way.written_per_s, way.read_per_s, way.hours_per_day
         per_hour = scaled(of_price(price), place.count)
-        rented_hours = hours
         if hours is not None and self._wishes.on_hours is not None:
-            rented_hours = plus(hours, _left(self._wishes.on_hours, hours))
-        way = CostWay(
-            kind="rent",
-            id=place.id,
-            name=place.name,
-            gpus=place.gpus,
-            count=place.count,
-            choice=place.choice,
-            whole=place.whole,
-            written_per_s=written,
-            read_per_s=read,
-            hours_per_day=hours,
-            enough=_enough(hours),
-            most_written_per_day=None if hours is None else most_written(work, hours),
+            hours = plus(hours, _left(self._wishes.on_hours, hours))
+        way = msgspec.structs.replace(
+            way,
             first_cost=exactly(0.0),
             rent_per_hour=price,
-            per_month=None if rented_hours is None else rent_a_month(per_hour, rented_hours),
+            per_month=None if hours is None else rent_a_month(per_hour, hours),
             per_million_written=None if written is None else rent_of_a_million(per_hour, written),
             per_million_read=None if read is None else rent_of_a_million(per_hour, read),
             larger=None if larger is None else larger.rented(),
