@@ -289,26 +289,7 @@ def _apart(request: ComputeRequest, model: Model, *, flash: bool) -> frozenset[s
     known = model.family.apart
     key = _neighbours(request, model)
     if key is None or (key, flash) not in known:
-        run, kinds, _ = run_of(
-            request,
-            model.family,
-            flash=flash,
-            whole=False,
-            held=True,
-            tokens=request.settings.parallel,
-            staying=model.staying,
-            only_places=True,
-        )
-        reservation = model.family.graphs.reserve(
-            run,
-            kinds,
-            (),
-            model.copied_bytes(request.kind),
-            op_offload=request.settings.op_offload,
-            copies=1,
-            places=True,
-        )
-        assert reservation is not None
+        reservation = _of_one_token(request, model, flash=flash)
         if key is None:
             return reservation.apart
         known[key, flash] = reservation.apart
@@ -340,30 +321,38 @@ def _flash(request: ComputeRequest, model: Model) -> bool | None:
     known = model.family.at_home
     key = _neighbours(request, model)
     if key is None or key not in known:
-        run, kinds, _ = run_of(
-            request,
-            model.family,
-            flash=True,
-            whole=False,
-            held=True,
-            tokens=request.settings.parallel,
-            staying=model.staying,
-            only_places=True,
-        )
-        reservation = model.family.graphs.reserve(
-            run,
-            kinds,
-            (),
-            model.copied_bytes(request.kind),
-            op_offload=request.settings.op_offload,
-            copies=1,
-            places=True,
-        )
-        assert reservation is not None
+        reservation = _of_one_token(request, model, flash=True)
         if key is None:
             return reservation.at_home
         known[key] = reservation.at_home
     return known[key]
+
+
+def _of_one_token(request: ComputeRequest, model: Model, *, flash: bool) -> Reservation:
+    """
+    Where the nodes of the graph for one token of each sequence lie; no buffer is computed.
+    """
+    run, kinds, _ = run_of(
+        request,
+        model.family,
+        flash=flash,
+        whole=False,
+        held=True,
+        tokens=request.settings.parallel,
+        staying=model.staying,
+        only_places=True,
+    )
+    reservation = model.family.graphs.reserve(
+        run,
+        kinds,
+        (),
+        model.copied_bytes(request.kind),
+        op_offload=request.settings.op_offload,
+        copies=1,
+        places=True,
+    )
+    assert reservation is not None
+    return reservation
 
 
 def _neighbours(request: ComputeRequest, model: Model) -> Hashable | None:
