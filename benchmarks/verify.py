@@ -19,7 +19,14 @@ from typing import Any
 import msgspec
 
 import llmprobe
-from benchmarks import budgets_words, verify_commands, verify_engine, verify_rpc, verify_server
+from benchmarks import (
+    budgets_words,
+    verify_commands,
+    verify_engine,
+    verify_rpc,
+    verify_rpc_settings,
+    verify_server,
+)
 from benchmarks.budgets_words import EXPERTS
 from benchmarks.verify_engine import GEMMA3, MIXTURE, SMOLLM2
 from benchmarks.verify_server import Loaded, LoadError
@@ -290,7 +297,7 @@ def main() -> int:
             rows.append(compare(setting))
         files = [quantized(quant) for quant in QUANTS]
         print("loading over rpc-servers", file=sys.stderr)
-        remote = verify_rpc.measure(tuple(one.name for one in verify_rpc.SETTINGS))
+        remote = verify_rpc.measure(tuple(one.name for one in verify_rpc_settings.SETTINGS))
     except (verify_engine.SetUpError, LoadError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

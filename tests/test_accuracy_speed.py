@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from benchmarks import accuracy_speed
-from benchmarks.accuracy import of_speeds_held
+from benchmarks.accuracy_claims import of_speeds_held
 from benchmarks.accuracy_table import Accuracy, OfSpeed, in_markdown
 from benchmarks.truth.models import TRUTH
 from llmprobe.estimation.speed.parts import FEWEST_ROWS

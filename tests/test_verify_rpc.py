@@ -13,6 +13,7 @@ import llmprobe
 from benchmarks import verify_commands, verify_engine, verify_hosts, verify_mixture, verify_rpc
 from benchmarks.verify_engine import GEMMA3, MIXTURE, SMOLLM2
 from benchmarks.verify_rpc import HOST, KINDS, Compared
+from benchmarks.verify_rpc_settings import Setting
 from llmprobe.facts.model import ModelSpec
 from llmprobe.units import MIB
 
@@ -106,9 +107,7 @@ def test_settings_are_told_to_the_engine_in_its_words() -> None:
     """
     Sizes, splits and switches; what is left out of the wishes is a context of 4,096 and one slot.
     """
-    setting = verify_rpc.Setting(
-        name="x", told={"gpu_layers": 8, "tensor_split": (3, 1), "kv_offload": False}
-    )
+    setting = Setting(name="x", told={"gpu_layers": 8, "tensor_split": (3, 1), "kv_offload": False})
 
     assert setting.arguments == ["-c", "4096", "-np", "1", "-ngl", "8", "-ts", "3,1", "-nkvo"]
 
