@@ -36,7 +36,7 @@ class RpcDevice(msgspec.Struct, frozen=True, kw_only=True):
 class RpcServer(msgspec.Struct, frozen=True, kw_only=True):
     """
     A server as it was seen. ``version`` is that of its protocol, known as soon as it said it; devices are asked for
-    only where that is one that is understood here.
+    only where the commands of that version are known.
     """
 
     outcome: Outcome
@@ -49,3 +49,10 @@ def understood(version: tuple[int, int, int]) -> bool:
     Whether llama.cpp b11549 talks to a server of that version.
     """
     return version[0] == PROTOCOL[0] and version[1] <= PROTOCOL[1]
+
+
+def readable(version: tuple[int, int, int]) -> bool:
+    """
+    Whether it is known how a server of that version is asked for its devices and their memory: all until ours.
+    """
+    return 1 <= version[0] < PROTOCOL[0] or understood(version)

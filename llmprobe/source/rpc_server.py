@@ -4,21 +4,26 @@ llama.cpp's rpc-server, asked over the network which protocol it speaks and what
 Nothing is stored there or computed. Everything has a time: a server that hangs, or that another program uses (it serves
 one at a time), is given up. Addresses are IPv4, as in llama.cpp.
 
-Source: llama.cpp b11549, ggml/src/ggml-rpc/ggml-rpc.cpp (commands, their framing, ``rpc_serve_client``), transport.cpp.
+Source: llama.cpp b11549, ggml/src/ggml-rpc/ggml-rpc.cpp (commands, their framing, ``rpc_serve_client``), transport.cpp;
+of older versions the same file at ggml-org/llama.cpp#12955 (the greeting, which older servers do not have) and #16276.
 """
 
 import socket
 import struct
 import time
 
-from llmprobe.facts.remote import Outcome, RpcDevice, RpcServer, understood
+from llmprobe.facts.remote import Outcome, RpcDevice, RpcServer, readable
 from llmprobe.source.deadline import Workers
 
 ASKING_S = 3.0
 """How long one server is asked."""
 
 MOST_DEVICES = 64
-"""No build of llama.cpp has as many; a server that says so is none."""
+MOST_BYTES = 1 << 50
+"""No build of llama.cpp has as many devices, and no device as much memory; a server that says so is none."""
+
+_NUMBERED = 3
+"""Major version of the protocol from which on a server has several devices (ggml-org/llama.cpp#16276)."""
 
 _GET_ALIGNMENT, _GET_MAX_SIZE, _GET_DEVICE_MEMORY, _HELLO, _DEVICE_COUNT = 1, 2, 11, 14, 15
 _CAPABILITIES = bytes(24)
@@ -47,8 +52,8 @@ def ask(host: str, port: int, timeout_s: float = ASKING_S) -> RpcServer:
         return _asked(addresses[0], until)
     except _EndedError as error:
         return RpcServer(outcome=error.outcome, version=error.version)
-    except OSError:
-        # Looking up the name did not end, or found nothing.
+    except (OSError, UnicodeError):
+        # Looking up the name did not end, found nothing, or could not begin: a part of a name has 63 letters at most.
         return RpcServer(outcome="unresolved")
     finally:
         workers.close()
@@ -60,24 +65,36 @@ def _addresses(host: str, port: int) -> list[tuple[str, int]]:
 
 
 def _asked(address: tuple[str, int], until: float) -> RpcServer:
+    try:
+        return _greeted(address, until, _CAPABILITIES)
+    except _EndedError as error:
+        if error.outcome != "closed" or error.version is not None:
+            raise
+    # Before version 4 a server ends the connection where the greeting has a content.
+    return _greeted(address, until, b"")
+
+
+def _greeted(address: tuple[str, int], until: float, greeting: bytes) -> RpcServer:
     with _connected(address, until) as server:
+        version = _hello(server, until, greeting)
         try:
-            version = _hello(server, until, _CAPABILITIES)
+            return RpcServer(outcome="ok", version=version, devices=_devices(server, until, version))
         except _EndedError as error:
-            if error.outcome != "closed":
-                raise
-            version = None
-        if version is not None and understood(version):
-            count = int.from_bytes(_answer(server, until, _DEVICE_COUNT, b"", 4), "little")
-            if count > MOST_DEVICES:
-                raise _EndedError("foreign", version)
-            devices = tuple(_device(server, until, number) for number in range(count))
-            return RpcServer(outcome="ok", version=version, devices=devices)
-    if version is None:
-        # Older servers end the connection where the greeting has a content.
-        with _connected(address, until) as server:
-            version = _hello(server, until, b"")
-    return RpcServer(outcome="ok", version=version)
+            raise _EndedError(error.outcome, version) from None
+
+
+def _devices(server: socket.socket, until: float, version: tuple[int, int, int]) -> tuple[RpcDevice, ...]:
+    """
+    The devices of a server whose commands are known. Before version 3 it has one, and no command numbers it.
+    """
+    if not readable(version):
+        return ()
+    if version[0] < _NUMBERED:
+        return (_device(server, until, b""),)
+    count = int.from_bytes(_answer(server, until, _DEVICE_COUNT, b"", 4), "little")
+    if count > MOST_DEVICES:
+        raise _EndedError("foreign")
+    return tuple(_device(server, until, struct.pack("<I", number)) for number in range(count))
 
 
 def _connected(address: tuple[str, int], until: float) -> socket.socket:
@@ -101,13 +118,14 @@ def _hello(server: socket.socket, until: float, content: bytes) -> tuple[int, in
     return major, minor, patch
 
 
-def _device(server: socket.socket, until: float, number: int) -> RpcDevice:
-    device = struct.pack("<I", number)
+def _device(server: socket.socket, until: float, device: bytes) -> RpcDevice:
     free, total = struct.unpack("<QQ", _answer(server, until, _GET_DEVICE_MEMORY, device, 16))
     (align,) = struct.unpack("<Q", _answer(server, until, _GET_ALIGNMENT, device, 8))
     (largest,) = struct.unpack("<Q", _answer(server, until, _GET_MAX_SIZE, device, 8))
+    if total > MOST_BYTES:
+        raise _EndedError("foreign")
     return RpcDevice(
-        free_bytes=free,
+        free_bytes=min(free, total),
         total_bytes=total,
         align=align,
         largest_bytes=None if largest == _NO_LIMIT else largest,

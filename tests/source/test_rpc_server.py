@@ -100,19 +100,89 @@ def test_version_and_devices_are_asked_for() -> None:
     )
 
 
-def test_an_old_server_that_ends_the_connection_is_greeted_its_way() -> None:
+def of_one_device(client: socket.socket) -> None:
+    """Version 2.0, which has one device and numbers none: its commands have no content."""
+    assert read(client, 9) == OLD_GREETING
+    client.sendall(framed(bytes([2, 0, 0])))
+    for command, content in ((11, (20 << 30, 24 << 30)), (1, (128,)), (2, ((1 << 64) - 1,))):
+        assert read(client, 9) == bytes([command]) + framed(b"")
+        client.sendall(framed(struct.pack(f"<{len(content)}Q", *content)))
+
+
+def of_numbered_devices(client: socket.socket) -> None:
+    """Version 3.6.1: greeted without a content, and its one device is number 0."""
+    assert read(client, 9) == OLD_GREETING
+    client.sendall(framed(bytes([3, 6, 1])))
+    assert read(client, 9) == bytes([15]) + framed(b"")
+    client.sendall(framed(struct.pack("<I", 1)))
+    for command, content in ((11, (20 << 30, 24 << 30)), (1, (128,)), (2, ((1 << 64) - 1,))):
+        assert read(client, 13) == bytes([command]) + framed(struct.pack("<I", 0))
+        client.sendall(framed(struct.pack(f"<{len(content)}Q", *content)))
+
+
+def ending_at_a_content(script: Script) -> Script:
+    """A server of before version 4: a greeting with a content ends the connection."""
+
+    def serve(client: socket.socket) -> None:
+        if client.recv(9, socket.MSG_PEEK) == OLD_GREETING:
+            script(client)
+
+    return serve
+
+
+@pytest.mark.parametrize(
+    ("script", "version"), [(of_one_device, (2, 0, 0)), (of_numbered_devices, (3, 6, 1))], ids=["2.0", "3.6"]
+)
+def test_an_old_server_is_asked_its_way(script: Script, version: tuple[int, int, int]) -> None:
     """
-    Before a greeting had a content a server ended the connection at one; it answers an empty one with three bytes.
+    It ends the connection at a greeting with a content, answers an empty one with three bytes, and tells its memory.
+    """
+    assert asked(ending_at_a_content(script)) == RpcServer(
+        outcome="ok",
+        version=version,
+        devices=(RpcDevice(free_bytes=20 << 30, total_bytes=24 << 30, align=128, largest_bytes=None),),
+    )
+
+
+def test_an_old_server_that_falls_silent_or_hangs_up_keeps_its_version() -> None:
+    """
+    It is not greeted a third time, and what it said is not lost.
+    """
+    greeted = []
+
+    def ending(client: socket.socket) -> None:
+        greeted.append(read(client, 9))
+        client.sendall(framed(bytes([3, 6, 1])))
+
+    assert asked(ending_at_a_content(ending)) == RpcServer(outcome="closed", version=(3, 6, 1))
+    assert greeted == [OLD_GREETING]
+
+
+@pytest.mark.parametrize(
+    ("free", "total", "found"),
+    [(25 << 30, 24 << 30, 24 << 30), ((1 << 64) - 1, (1 << 64) - 1, None), (0, (1 << 50) + 1, None)],
+)
+def test_memory_that_no_device_has_is_not_believed(free: int, total: int, found: int | None) -> None:
+    """
+    No more is free than there is; a device of more than a pebibyte is none of an rpc-server.
     """
 
-    def old(client: socket.socket) -> None:
-        if read(client, 9) == OLD_GREETING:
-            client.sendall(framed(bytes([3, 6, 1])))
+    def boasting(client: socket.socket) -> None:
+        read(client, len(GREETING))
+        client.sendall(of_version(8, 0, 0))
+        read(client, 9)
+        client.sendall(framed(struct.pack("<I", 1)))
+        for content in (struct.pack("<QQ", free, total), struct.pack("<Q", 128), struct.pack("<Q", 1)):
+            read(client, 13)
+            client.sendall(framed(content))
 
-    assert asked(old) == RpcServer(outcome="ok", version=(3, 6, 1))
+    answer = asked(boasting)
+
+    assert answer.outcome == ("ok" if found else "foreign")
+    assert [one.free_bytes for one in answer.devices] == ([found] if found else [])
 
 
-@pytest.mark.parametrize("version", [(9, 0, 0), (8, 1, 0), (7, 2, 0)])
+@pytest.mark.parametrize("version", [(9, 0, 0), (8, 1, 0), (0, 9, 0)])
 def test_of_a_server_of_another_version_no_more_is_asked(version: tuple[int, int, int]) -> None:
     """
     What its commands mean is not known.
@@ -190,6 +260,7 @@ def test_nothing_that_listens_and_no_such_name_are_told_apart() -> None:
 
     assert rpc_server.ask("127.0.0.1", port).outcome == "refused"
     assert rpc_server.ask("nobody.invalid", port).outcome == "unresolved"
+    assert rpc_server.ask("a" * 64, port).outcome == "unresolved"
 
 
 @pytest.mark.engine
