@@ -32,14 +32,27 @@ class Offered(msgspec.Struct, frozen=True, kw_only=True):
     capacity: int
 
 
+class Serving(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    A device of an rpc-server that runs already, what serves it, and what a model may take of it in bytes (None: not
+    known). Of a processor only that is known, and ``device`` is None.
+    """
+
+    by: str
+    budget_bytes: int | None
+    device: Device | None = None
+
+
 class Machine(msgspec.Struct, frozen=True, kw_only=True):
     """
-    A machine by its name, and what it offers.
+    A machine by its name, and what it offers. Of one that is only known by its rpc-server that is what it is
+    ``serving``; it can be no main machine.
     """
 
     name: str
     snapshot: Snapshot
     site: Site
+    serving: tuple[Serving, ...] = ()
 
     @property
     def devices(self) -> tuple[Device, ...]:
@@ -54,6 +67,8 @@ class Machine(msgspec.Struct, frozen=True, kw_only=True):
         Whether it computes with its processor, as it has no device that can be used. One of which it is not known what
         is free is such a device.
         """
+        if self.serving:
+            return all(one.by == PROCESSOR for one in self.serving)
         cards = self.snapshot.accelerators
         return not self.devices and not any(one.usable and one.backend and one.pools for one in cards)
 
@@ -62,19 +77,18 @@ class Machine(msgspec.Struct, frozen=True, kw_only=True):
         """
         What an rpc-server there offers: all devices, or the processor.
         """
-        if self.by_processor:
-            return (
+        if self.serving:
+            return tuple(
                 Offered(
-                    device=Device(
-                        id=PROCESSOR,
-                        backend=REMOTE.name,
-                        bandwidth_bytes_per_s=self.site.ram_bandwidth_bytes_per_s,
-                        processor=self.site.processor,
-                    ),
-                    by=PROCESSOR,
-                    capacity=max(0, self.site.capacities["host"] or 0),
-                ),
+                    device=one.device or self._processor,
+                    by=one.by,
+                    capacity=max(0, (one.budget_bytes or 0) - self.site.reserve_bytes),
+                )
+                for one in self.serving
             )
+        if self.by_processor:
+            capacity = max(0, self.site.capacities["host"] or 0)
+            return (Offered(device=self._processor, by=PROCESSOR, capacity=capacity),)
         left = self.room
         found = []
         for device in self.devices:
@@ -85,11 +99,20 @@ class Machine(msgspec.Struct, frozen=True, kw_only=True):
         return tuple(found)
 
     @property
+    def _processor(self) -> Device:
+        return Device(
+            id=PROCESSOR,
+            backend=REMOTE.name,
+            bandwidth_bytes_per_s=self.site.ram_bandwidth_bytes_per_s,
+            processor=self.site.processor,
+        )
+
+    @property
     def room(self) -> int:
         """
         What a model may take on what it offers.
         """
-        if self.by_processor:
+        if self.serving or self.by_processor:
             return sum(one.capacity for one in self.offered)
         shared = self.site.shared_free_bytes
         held = sum(max(0, self.site.capacities[one.id] or 0) for one in self.devices)
@@ -103,11 +126,11 @@ class Machine(msgspec.Struct, frozen=True, kw_only=True):
         return min((one.device.bandwidth_bytes_per_s or 0 for one in self.offered), default=0)
 
 
-def machine(name: str, snapshot: Snapshot, wishes: Wishes) -> Machine:
+def machine(name: str, snapshot: Snapshot, wishes: Wishes, serving: tuple[Serving, ...] = ()) -> Machine:
     """
     What a machine offers for these wishes.
     """
-    return Machine(name=name, snapshot=snapshot, site=survey(snapshot, wishes))
+    return Machine(name=name, snapshot=snapshot, site=survey(snapshot, wishes), serving=serving)
 
 
 def served(machine: Machine) -> bool:

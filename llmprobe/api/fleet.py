@@ -20,8 +20,10 @@ class Machines(TypedDict, total=False):
     """
     How machines are named, mixed as you like: destinations of ``ssh`` (never a password, never an unknown host key),
     ``recordings`` or folders of them, nodes of ``slurm`` as scontrol spells them, the user's cluster of ``kubernetes``
-    or files with its ``nodes``, the address of a cluster of ``ray`` ("auto" is this machine's). ``program`` is a
-    single-file llmprobe that is copied to hosts without one, and removed. A machine may take ``wait_s`` seconds (30).
+    or files with its ``nodes``, the address of a cluster of ``ray`` ("auto" is this machine's), llama.cpp's rpc-servers
+    by ``rpc`` ("10.0.0.2:50052", "10.0.0.2:50052=RTX 3090"; with nothing else this machine is the main one).
+    ``program`` is a single-file llmprobe that is copied to hosts without one, and removed. A machine may take
+    ``wait_s`` seconds (30).
     """
 
     ssh: str | Sequence[str]
@@ -31,6 +33,7 @@ class Machines(TypedDict, total=False):
     nodes: "str | PathLike[str] | Sequence[str | PathLike[str]]"
     program: str | None
     ray: str | None
+    rpc: str | Sequence[str]
     wait_s: float
 
 
@@ -147,6 +150,7 @@ def _named(machines: Machines) -> "Named":
         nodes=_listed(machines.get("nodes", ())),
         program=machines.get("program"),
         ray=machines.get("ray"),
+        rpc=_listed(machines.get("rpc", ())),
         wait_s=PATIENCE_S if wait_s is None else wait_s,
     )
 

@@ -9,7 +9,17 @@ import click
 from llmprobe.cli import say, serving
 from llmprobe.cli.command import Choice, Command, argument, option
 from llmprobe.cli.language import spoken
-from llmprobe.cli.options import ALL, CACHE_TYPES, at_least, context, json_option, layers, one_model, split
+from llmprobe.cli.options import (
+    ALL,
+    CACHE_TYPES,
+    at_least,
+    context,
+    json_option,
+    layers,
+    listed,
+    one_model,
+    split,
+)
 from llmprobe.cli.serving import serving_options
 from llmprobe.cli.target import Target
 from llmprobe.errors import UsageError
@@ -90,7 +100,9 @@ BACKENDS = Choice(("cuda", "rocm", "vulkan", "metal", "sycl", "cpu"))
 @option("--engine", metavar="PROGRAM", help="help.estimate.engine")
 @option("--devices", callback=at_least(0), metavar="N", help="help.estimate.devices")
 @option("--backend", type=BACKENDS, default=None, help="help.estimate.backend")
-@option("--rpc", multiple=True, metavar="HOST:PORT=SIZE,...", help="help.estimate.rpc")
+@option(
+    "--rpc", multiple=True, callback=listed, metavar="HOST:PORT[=SIZE|=CARD],...", help="help.estimate.rpc"
+)
 @option("--prompt-tokens", callback=at_least(1), metavar="N", help="help.estimate.prompt-tokens")
 @option("--explain", is_flag=True, help="help.estimate.explain")
 @serving_options
@@ -134,7 +146,7 @@ def command(
         beside["draft_model"] = api.load_model(model_draft, quant=quant_draft, snapshot=snapshot, draft=True)
     if quant_draft is not None:
         beside["draft_quant"] = quant_draft
-    files = [file for listed in (*lora, *control_vector) for file in listed.split(",")]
+    files = [file for several in (*lora, *control_vector) for file in several.split(",")]
     if files:
         beside["adapters"] = tuple(api.load_adapter(file) for file in files)
     answer = api.estimate(
@@ -142,7 +154,7 @@ def command(
         snapshot=snapshot,
         devices=devices,
         backend=backend,
-        rpc=tuple(one for listed in rpc for one in listed.split(",")),
+        rpc=rpc,
         explain=explain,
         prompt_tokens=prompt_tokens,
         **beside,

@@ -13,7 +13,17 @@ from llmprobe.cli.command import Choice, Command, Helped, argument, option
 from llmprobe.cli.fit import USES
 from llmprobe.cli.group import refuse_unknown
 from llmprobe.cli.language import spoken
-from llmprobe.cli.options import at_least, context, json_option, memory, network, one_model, rate, wait
+from llmprobe.cli.options import (
+    at_least,
+    context,
+    json_option,
+    listed,
+    memory,
+    network,
+    one_model,
+    rate,
+    wait,
+)
 from llmprobe.cli.target import Target
 from llmprobe.errors import UsageError
 from llmprobe.words.message import message
@@ -51,6 +61,7 @@ class Group(Helped, click.Group):
         "llmprobe fleet check --host gpu1 --host user@gpu2",
         "llmprobe fleet recommend --model llama3-70b --recordings recordings/",
         "llmprobe fleet check --kubernetes",
+        "llmprobe fleet recommend --model llama3-70b --rpc '10.0.0.2:50052=RTX 3090'",
     ),
 )
 @click.pass_obj
@@ -68,6 +79,9 @@ def _machines(function: Callable[..., Any]) -> Callable[..., Any]:
     """
     for add in (
         option("--wait", "wait_s", callback=wait, metavar="SECONDS", help="help.fleet.wait"),
+        option(
+            "--rpc", multiple=True, callback=listed, metavar="HOST:PORT[=CARD],...", help="help.fleet.rpc"
+        ),
         option("--ray", is_flag=False, flag_value="auto", metavar="[ADDRESS]", help="help.fleet.ray"),
         option("--program", metavar="FILE", help="help.fleet.program"),
         option("--nodes", multiple=True, metavar="FILE", help="help.fleet.nodes"),

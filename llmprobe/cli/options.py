@@ -200,6 +200,13 @@ def wait(_context: click.Context, param: click.Parameter, value: str | None) -> 
     )
 
 
+def listed(_context: click.Context, _param: click.Parameter, value: tuple[str, ...]) -> tuple[str, ...]:
+    """
+    What an option that may be given again names each time, one or several with commas between them.
+    """
+    return tuple(one for several in value for one in several.split(","))
+
+
 def network(_context: click.Context, param: click.Parameter, value: str | None) -> str | None:
     """
     A network by its speed, and its round trip behind a comma: ``2.5GbE``, ``10Gbit/s``, ``10GbE,0.2ms``.

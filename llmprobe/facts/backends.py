@@ -278,6 +278,19 @@ def served_by(align: int, *, limited: bool) -> str:
     return "cuda" if align == _CUDA.align else "vulkan"
 
 
+def served_card(told: str, vendor: str) -> str | None:
+    """
+    What serves a remote card of a maker where ``served_by`` says ``told``, None where that is no card of this maker's.
+    """
+    if told == PROCESSOR:
+        return None
+    if told == "metal":
+        return told if vendor in ("apple", "other") else None
+    if told == "cuda":
+        return {"nvidia": "cuda", "amd": "rocm", "intel": "sycl", "other": "cuda"}.get(vendor)
+    return told
+
+
 def sliced(kind: str) -> bool:
     """
     Whether buffers of a split by tensors were measured with a kind of device.

@@ -23,6 +23,10 @@ class Network(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True):
     round_trip_s: float | None = None
 
 
+USUAL_NETWORK = Network(bytes_per_s=125_000_000, given=False)
+"""A gigabit: what a network is taken to be where nobody says it."""
+
+
 class Device(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True):
     """
     A device that layers can be put on. ``id`` is ``gpu0``, ``gpu1``, … ; the host is not among them. ``driver`` is one

@@ -13,10 +13,10 @@ from llmprobe.facts.fit import FitWishes
 from llmprobe.facts.recommendation import Choice, MachineInShort, Wishes
 from llmprobe.words.message import Message
 
-HostOrigin = Literal["recording", "ssh", "slurm", "kubernetes", "ray"]
+HostOrigin = Literal["recording", "ssh", "slurm", "kubernetes", "ray", "rpc-server", "here"]
 """
 Where what is known of a machine comes from: a file, a recording that was made there over ssh, by
-Slurm or by Ray, or the labels of a node.
+Slurm or by Ray, the labels of a node, llama.cpp's rpc-server there, or this machine itself.
 """
 
 
@@ -53,7 +53,8 @@ class FleetHost(msgspec.Struct, frozen=True, kw_only=True):
     One machine of several. ``machine`` is None where it did not answer; ``problem`` says why, ``remedy`` what to do.
 
     ``like`` is the first machine of which everything that counts is the same; what was found for that one holds here.
-    ``findings`` are those of an error or a warning.
+    ``findings`` are those of an error or a warning. Of a machine that is known by its rpc-server alone ``protocol`` is
+    the version that this speaks, and ``machine`` its devices.
     """
 
     name: str
@@ -65,6 +66,7 @@ class FleetHost(msgspec.Struct, frozen=True, kw_only=True):
     like: str | None = None
     engines: tuple[EngineBuild, ...] = ()
     findings: tuple[Finding, ...] = ()
+    protocol: str | None = None
 
 
 class Fleet(msgspec.Struct, frozen=True, kw_only=True):

@@ -3,26 +3,35 @@ Devices of other machines behind llama.cpp's rpc-server: an address, what is fre
 
 What is given is taken as it is; a server of which only the address is given is asked. Source: llama.cpp b11549,
 src/llama.cpp (``llama_prepare_model_devices``: remote devices come before the machine's own), common/arg.cpp
-(``--rpc``), ggml/src/ggml-rpc/ggml-rpc.cpp (``parse_endpoint``: no IPv6).
+(``--rpc``).
 """
 
-import re
 from collections.abc import Callable, Sequence
 
 import msgspec
 
 from llmprobe.errors import LlmprobeError, UsageError
-from llmprobe.facts.backends import PROCESSOR, REMOTE, SERVED, served_by
-from llmprobe.facts.devices import Device
+from llmprobe.facts.backends import PROCESSOR, REMOTE, SERVED
+from llmprobe.facts.devices import USUAL_NETWORK, Device
 from llmprobe.facts.given import shown
 from llmprobe.facts.remote import PROTOCOL, RpcDevice, RpcServer, understood
-from llmprobe.units import parse_memory, port_number
+from llmprobe.machine.gpu_table import Gpu
+from llmprobe.site.remote_spelling import RpcGiven, cards_of, read_rpc, serves
 from llmprobe.words.message import Message, message
 
-_GIVEN = (
-    r"(?P<host>[A-Za-z0-9][A-Za-z0-9._-]{0,252}):(?P<port>[0-9]{1,5})(?:=(?P<size>[^:]*))?(?::(?P<by>.*))?"
-)
-_BEYOND = r"\[[0-9A-Fa-f:.]*\].*"
+
+class RemoteDevice(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    A device of a server in bytes: what llama.cpp takes to be free, what a model may take and what there is in all,
+    where these are known; what serves it, and the card that somebody said it is.
+    """
+
+    by: str
+    free: int
+    budget: int | None
+    total: int | None = None
+    card: Gpu | None = None
+
 
 Ask = Callable[[str, int], RpcServer]
 """Asks a server at an address."""
@@ -30,57 +39,85 @@ Ask = Callable[[str, int], RpcServer]
 
 class Remote(msgspec.Struct, frozen=True, kw_only=True):
     """
-    Remote devices in order, and what each may take; None is not known.
+    Remote devices in order, and what each may take; None is not known. ``cards`` are the names that somebody gave.
     """
 
     devices: tuple[Device, ...]
     budgets: dict[str, int | None]
     asked: tuple[str, ...] = ()
+    cards: dict[str, str] = {}
 
 
 def remote_devices(given: Sequence[str], *, most: int, ask: Ask) -> Remote:
     """
-    The devices that ``HOST:PORT=SIZE`` or ``HOST:PORT=SIZE:BACKEND`` name, in this order: ``rpc0``, ``rpc1``, … Without
-    ``=SIZE`` the server is asked for all of its devices.
+    The devices that ``--rpc`` names, as ``read_rpc`` reads it, in this order: ``rpc0``, ``rpc1``, … Without ``=SIZE``
+    the server is asked for all of its devices.
 
     A server with several devices whose sizes are given is named once for each.
 
     Raises:
-        UsageError: one is no such text, or there are more than ``most``.
+        UsageError: one is no such text or contradicts the server, or there are more than ``most``.
         LlmprobeError: a server that is asked does not answer, or speaks another protocol.
     """
     if isinstance(given, str) or not all(isinstance(one, str) for one in given):
         raise UsageError(message("error.rpc-not-a-device", given=shown(given)), hint=message("hint.rpc"))
     if len(given) > most:
         raise UsageError(message("error.rpc-too-many", given=len(given), most=most))
-    read = [_read(one) for one in given]
+    read = [read_rpc(one) for one in given]
     devices: list[Device] = []
     budgets: dict[str, int | None] = {}
-    asked = []
-    for host, port, size, by in read:
-        address = f"{host}:{port}"
-        found: list[tuple[str, int, int | None]]
-        if size is not None:
-            found = [(by or next(iter(SERVED)), size, size)]
+    asked, cards = [], {}
+    for one in read:
+        if one.size_bytes is not None:
+            found = [
+                RemoteDevice(by=one.by or next(iter(SERVED)), free=one.size_bytes, budget=one.size_bytes)
+            ]
         else:
-            asked.append(address)
-            found = [_told(one, by) for one in _devices(ask(host, port), host, port)]
-        for served, free, budget in found:
+            asked.append(one.address)
+            found = told_devices(one, _devices(ask(one.host, one.port), one.host, one.port))
+        for each in found:
             name = f"{REMOTE.name}{len(devices)}"
-            budgets[name] = budget
+            budgets[name] = each.budget
+            card = each.card
             devices.append(
                 Device(
                     id=name,
                     backend=REMOTE.name,
-                    driver=SERVED[served],
-                    name=address,
+                    driver=SERVED[each.by],
+                    name=one.address,
                     pool=name,
-                    free_bytes=free,
+                    free_bytes=each.free,
+                    bandwidth_bytes_per_s=None if card is None else card.bandwidth_bytes_per_s,
+                    compute_capability=None if card is None else card.compute_capability,
+                    cores=None if card is None else card.cores,
+                    network=None if card is None else USUAL_NETWORK,
                 )
             )
+            if card is not None:
+                cards[name] = card.name
     if len(devices) > most:
         raise UsageError(message("error.rpc-too-many", given=len(devices), most=most))
-    return Remote(devices=tuple(devices), budgets=budgets, asked=tuple(asked))
+    return Remote(devices=tuple(devices), budgets=budgets, asked=tuple(asked), cards=cards)
+
+
+def told_devices(given: RpcGiven, devices: Sequence[RpcDevice]) -> list[RemoteDevice]:
+    """
+    The devices of a server as it tells them: what serves, what is free as llama.cpp takes it, what a model may take.
+
+    But on Windows, all memory of a processor is said to be free, so that it is not known what is.
+
+    Raises:
+        UsageError: the cards that are given for it contradict it.
+    """
+    found = []
+    for card, one in zip(cards_of(given, devices), devices, strict=True):
+        by = serves(given, one, card)
+        unknown = by == PROCESSOR and one.free_bytes == one.total_bytes
+        budget = None if unknown else one.free_bytes
+        found.append(
+            RemoteDevice(by=by, free=one.free_bytes, budget=budget, total=one.total_bytes, card=card)
+        )
+    return found
 
 
 def about_remote(remote: Remote, *, split: bool, by_tensors: bool = False) -> tuple[Message, ...]:
@@ -96,6 +133,18 @@ def about_remote(remote: Remote, *, split: bool, by_tensors: bool = False) -> tu
         where, free = one.name, one.free_bytes
         if one.name not in remote.asked:
             found.append(message("note.rpc-device", device=one.id, address=where, bytes=free))
+        elif one.id in remote.cards:
+            found.append(
+                message(
+                    "note.rpc-card",
+                    device=one.id,
+                    card=remote.cards[one.id],
+                    address=where,
+                    bytes=free,
+                    rate=one.bandwidth_bytes_per_s,
+                    network=USUAL_NETWORK.bytes_per_s,
+                )
+            )
         elif remote.budgets[one.id] is None:
             found.append(message("note.rpc-all-memory", device=one.id, address=where, bytes=free))
         else:
@@ -111,26 +160,6 @@ def about_remote(remote: Remote, *, split: bool, by_tensors: bool = False) -> tu
     return tuple(found)
 
 
-def _read(given: str) -> tuple[str, int, int | None, str]:
-    """
-    Host, port, what is free (None is not given) and what serves (empty is not given).
-    """
-    text = given.strip()
-    if re.fullmatch(_BEYOND, text):
-        raise UsageError(message("error.rpc-no-ipv6", given=shown(given)), hint=message("hint.rpc-no-ipv6"))
-    found = re.fullmatch(_GIVEN, text)
-    port = None if found is None else port_number(found["port"])
-    if found is None or port is None:
-        raise UsageError(message("error.rpc-not-a-device", given=shown(given)), hint=message("hint.rpc"))
-    by = found["by"]
-    if by is not None and by not in SERVED:
-        raise UsageError(
-            message("error.backend-unknown", given=shown(by)),
-            hint=message("hint.one-of", names=tuple(SERVED)),
-        )
-    return found["host"], port, None if found["size"] is None else parse_memory(found["size"]), by or ""
-
-
 def _devices(server: RpcServer, host: str, port: int) -> tuple[RpcDevice, ...]:
     """
     The devices of a server that was asked.
@@ -138,44 +167,48 @@ def _devices(server: RpcServer, host: str, port: int) -> tuple[RpcDevice, ...]:
     Raises:
         LlmprobeError: it did not answer as the server of this protocol does, or has no device.
     """
-    address = f"{host}:{port}"
-    ours = ".".join(map(str, PROTOCOL))
     if server.version is not None and not understood(server.version):
+        address = f"{host}:{port}"
         raise LlmprobeError(
             message(
-                "error.rpc-version", address=address, version=".".join(map(str, server.version)), ours=ours
+                "error.rpc-version", address=address, version=dotted(server.version), ours=dotted(PROTOCOL)
             ),
             hint=message("hint.rpc-version", address=address),
         )
-    match server.outcome:
-        case "ok":
-            if server.devices:
-                return server.devices
-            problem = message("error.rpc-no-devices", address=address)
-        case "unresolved":
-            problem = message("error.rpc-unresolved", host=host)
-        case "refused":
-            problem = message("error.rpc-refused", address=address)
-        case "unreachable":
-            problem = message("error.rpc-unreachable", address=address)
-        case "silent":
-            problem = message("error.rpc-silent", address=address)
-        case "closed" | "foreign":
-            problem = message("error.rpc-foreign", address=address)
+    problem = problem_of(server, host, port)
+    if problem is not None:
+        raise LlmprobeError(problem[0], hint=problem[1])
+    return server.devices
+
+
+def problem_of(server: RpcServer, host: str, port: int) -> tuple[Message, Message] | None:
+    """
+    Why nothing is known of the devices of a server, and what to do; None where it told them.
+    """
+    address = f"{host}:{port}"
     hint = message("hint.rpc-address", address=address)
-    if server.outcome in ("refused", "ok"):
-        hint = message("hint.rpc-start", host=host, port=port, address=address)
-    elif server.outcome == "silent":
-        hint = message("hint.rpc-size", address=address)
-    raise LlmprobeError(problem, hint=hint)
+    start = message("hint.rpc-start", host=host, port=port, address=address)
+    match server.outcome:
+        case "ok" if server.devices:
+            return None
+        case "ok":
+            return message("error.rpc-no-devices", address=address), start
+        case "unresolved":
+            return message("error.rpc-unresolved", host=host), hint
+        case "refused":
+            return message("error.rpc-refused", address=address), start
+        case "unreachable":
+            return message("error.rpc-unreachable", address=address), hint
+        case "silent":
+            return message("error.rpc-silent", address=address), message("hint.rpc-size", address=address)
+        case "closed":
+            return message("error.rpc-closed", address=address), hint
+        case "foreign":
+            return message("error.rpc-foreign", address=address), hint
 
 
-def _told(device: RpcDevice, by: str) -> tuple[str, int, int | None]:
+def dotted(version: Sequence[int]) -> str:
     """
-    What serves a device, what llama.cpp takes to be free there, and what is.
-
-    But on Windows, all memory of a processor is said to be free.
+    A version of the protocol as llama.cpp prints it.
     """
-    served = by or served_by(device.align, limited=device.largest_bytes is not None)
-    unknown = served == PROCESSOR and device.free_bytes == device.total_bytes
-    return served, device.free_bytes, None if unknown else device.free_bytes
+    return ".".join(map(str, version))

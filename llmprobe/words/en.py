@@ -1379,11 +1379,19 @@ SENTENCES: dict[str, str] = {
     "error.rpc-unreachable": "{address} cannot be reached",
     "error.rpc-silent": "{address} took the connection and did not answer: it hangs, or another program uses it, as an"
     " rpc-server serves one at a time",
+    "error.rpc-closed": "{address} ended the connection at the greeting: it is no rpc-server, or one of before April 2025, which has no greeting",
     "error.rpc-foreign": "what listens at {address} is no rpc-server",
+    "error.rpc-cards": "{cards} {cards:card is|cards are} named for {address}, and its rpc-server has {devices} {devices:device|devices}",
+    "error.rpc-card-not-there": "{card} is named for {address}, and its rpc-server computes with {by}",
+    "error.rpc-other-card": "{card} with {card_bytes:bytes} is named for {address}, and the device there has {bytes:bytes}",
+    "error.rpc-twice": "the rpc-server at {address} is named twice",
     "error.rpc-no-devices": "the rpc-server at {address} has no device",
     "error.rpc-version": "the rpc-server at {address} speaks version {version} of the protocol, and llama.cpp b11549 version"
     " {ours}; it refuses another first number",
-    "hint.rpc": "give the address of the rpc-server and what is free on its device, like 10.0.0.2:50052=24GiB",
+    "hint.rpc": "give the address of the rpc-server and what is free on its device, like 10.0.0.2:50052=24GiB, or which card it is, like 10.0.0.2:50052=RTX 3090",
+    "hint.rpc-cards": "name one for each device in the server's order: '{address}=2x RTX 3090', '{address}=RTX 3090 + RTX 3060'",
+    "hint.rpc-card": "check the name; without one the server is asked for its memory all the same",
+    "hint.rpc-twice": "name it once for all of its devices, or each time with what is free on one: {address}=24GiB",
     "hint.rpc-no-ipv6": "give the IPv4 address, or a name that has one",
     "hint.rpc-start": "start it on that machine: ggml-rpc-server -H {host} -p {port}; or give what is free there:"
     " {address}=24GiB",
@@ -1759,6 +1767,15 @@ SENTENCES: dict[str, str] = {
     "fleet.build-on": "{build} on {hosts:and}",
     "fleet.other-build": "{host} has llama.cpp {build}, and {main} {main_build}: install one build on both. A program refuses an rpc-server whose version, which it prints when it starts (v8.0.0 at b11549), has another first number",
     "fleet.ray-memory": "Ray itself takes memory of each node: by default 30 % of the RAM for objects, which on machines whose GPU shares it a model lacks; start it with --object-store-memory 1000000000 --include-dashboard=false",
+    "fleet.rpc-unlike": "The rpc-servers speak versions {versions:and} of the protocol; one program talks to those of one first number, so that a plan has no others",
+    "fleet.rpc-unnamed": "An rpc-server does not tell which cards it has: for the speed name those at {address}, like --rpc '{address}=RTX 3090'",
+    "fleet.rpc-all-memory": "The rpc-server at {address} tells the memory of its processor and not what is free of it; it is not used until that is given: --rpc {address}=16GiB:cpu",
+    "fleet.rpc-ram": "The RAM behind the rpc-server at {address} is assumed to read {bytes_per_s:rate} ({about})",
+    "fleet.rpc-no-main": "An rpc-server runs nothing by itself: name the machine that is to use it as well, or rpc-servers alone, and it is this one",
+    "fleet.rpc-not-served": "rpc-servers are llama.cpp's; {engine:engine-name.} does not use them",
+    "fleet.rpc-protocol": "The rpc-server at {address} speaks version {version} of the protocol, and llama.cpp b11549, whose figures these are, {ours}: it works with a build of the same version on {main} only, so install one build on both",
+    "fleet.rpc-main-build": "The rpc-server at {address} speaks version {version} of the protocol, as llama.cpp b11549 does; {main} has {build}, which refuses it if the first number of its own is another",
+    "fleet.fit-rpc": "an rpc-server runs nothing by itself; fleet recommend plans with it",
     "fleet.by-labels": "Labels of Kubernetes tell what a node has, not what is free on it now; nothing is taken to run there",
     "fleet.unknown-memory": "How much a model may take of {devices} is not known; where machines are put together {devices:it is|they are} not used",
     "fleet.verdict-none": "None of {machines} {machines:machine|machines} runs it, alone or together",
@@ -2067,6 +2084,7 @@ SENTENCES: dict[str, str] = {
     "was trained for; answers degrade beyond that",
     "note.rpc-device-asked": "{device} is a device of the rpc-server at {address}, which says that {bytes:bytes} are free; its"
     " speed and that of the network are unknown",
+    "note.rpc-card": "{device} is {card} as given, behind the rpc-server at {address}, which says that {bytes:bytes} are free[; its bandwidth is {rate:rate} by that name]; the network is taken to carry {network:rate}, a gigabit",
     "note.rpc-all-memory": "{device} is the processor behind the rpc-server at {address}, which tells its memory, {bytes:bytes},"
     " and not what is free of it; say that with {address}=16GiB:cpu",
     "note.rpc-split-by-all-memory": "llama.cpp shares layers out by what servers say is free, and one on a processor says all of"
@@ -2077,6 +2095,7 @@ SENTENCES: dict[str, str] = {
     " speed and that of the network are unknown",
     "note.bandwidth-assumed": "the bandwidth of {device} is assumed: {bytes_per_s:rate}, may be {low:rate} to {high:rate}[; "
     "{remedy}]",
+    "remedy.rpc-card": "name the card: --rpc '{address}=RTX 3090'",
     "remedy.bandwidth-hypothetical": "add it to the name: --gpu 'name:24GB:608GB/s'",
     "note.may-be-slower": "about {tokens_per_s:pace} tokens/s, within {low:pace} to {high:pace}: it may be slower than the "
     "requested {min_tokens_per_s:g} (--min-speed)",
@@ -2478,8 +2497,9 @@ SENTENCES: dict[str, str] = {
     "page.fleet-layers": "{layers} of {total}",
     "page.fleet-none": "-",
     "page.fleet-shared": "shared",
-    "page.fleet-device": "[{count}x ]{name}",
-    "page.fleet-devices": "[{devices}][!{devices}no graphics card][ · {cpu}][ · like {like}]",
+    "page.fleet-device": "[{count}x ][{name}][!{name}unnamed card]",
+    "page.fleet-processor": "processor",
+    "page.fleet-devices": "[{devices}][!{devices}no graphics card][ · {cpu}][ · rpc-server, protocol {server}][ · like {like}]",
     "page.fleet-fit": "What each of {machines} {machines:machine|machines} runs best of {models} models, for {use:use.}",
     "page.fleet-fit-host": "{host}[ and {alike} like it]",
     "page.fleet-progress": "{done} of {all} unlike machines",
@@ -2494,6 +2514,7 @@ SENTENCES: dict[str, str] = {
     "page.fleet-stage": "On {host}[: {layers} layers, {weights_bytes:bytes} of weights and {cache_bytes:bytes} of pool on each of {devices} {devices:device|devices}]",
     "page.fleet-column-requests": "At once",
     "page.fleet-loading": "{seconds:seconds} to send the weights the first time",
+    "page.fleet-running": "runs already",
     "page.fleet-main": "On {host}, last",
     "page.fleet-server": "On {host} ({devices})",
     "page.upgrade-now": "Now",
@@ -2784,7 +2805,7 @@ SENTENCES: dict[str, str] = {
     "error.license-unknown": "no model of the catalog has the license {given}",
     "error.command-unknown": "there is no command '{given}'",
     "error.fleet-of-nobody": "no machine is named",
-    "hint.fleet-of-nobody": "name some with --host, --recordings, --slurm, --kubernetes or --nodes",
+    "hint.fleet-of-nobody": "name some with --host, --recordings, --slurm, --kubernetes, --nodes or --rpc",
     "error.fleet-of-one": "fleet is about several machines, and the options before it describe one",
     "hint.fleet-of-one": "give recordings with --recordings behind fleet check or fleet recommend",
     "error.fleet-engine": "fleet does not plan with {engine:engine-name.}",
@@ -2923,7 +2944,7 @@ SENTENCES: dict[str, str] = {
     "help.short.recommend": "Find the best way to run a model here.",
     "help.short.plan": "Find the machines that run a model.",
     "help.short.fleet": "Compare several machines, alone and together.",
-    "help.fleet": "Compare several machines: what each has, and which of them run a model, alone or together. Machines are asked over ssh, by Slurm or Kubernetes, or come from recordings.",
+    "help.fleet": "Compare several machines: what each has, and which of them run a model, alone or together. Machines are asked over ssh, by Slurm or Kubernetes, come from recordings, or are known by a running rpc-server.",
     "help.short.fleet-check": "Show the machines side by side.",
     "help.fleet-check": "Show the machines side by side: what is free, what is wrong, which did not answer.",
     "help.short.fleet-fit": "Find what each machine runs best.",
@@ -2932,6 +2953,7 @@ SENTENCES: dict[str, str] = {
     "help.fleet-recommend": "Find which machine runs a model best alone; where several do it together that alone none does, or better, what to type on each: llama.cpp with its rpc-server, or a pipeline of vLLM or SGLang.",
     "help.fleet.output": "Keep what is found in this file, a line of JSON for each machine, and go on from what is in it; one that ends in .parquet is a table, written at the end (needs llmprobe\\[parquet\\]). Both may be given.",
     "help.fleet.workers": "Processes at the same time (one for each core).",
+    "help.fleet.rpc": "Running rpc-servers of llama.cpp: 10.0.0.2:50052. Each is asked for its devices and what is free there; the names of cards it does not tell: '10.0.0.2:50052=RTX 3090'. A size in its place is taken as free, and nothing is asked. Named alone, this machine is the main one.",
     "help.fleet.ray": "The nodes of a running Ray cluster, by default the one of this machine; fit also computes there. Needs llmprobe\\[ray\\].",
     "help.fleet.host": "A machine, as ssh knows it. Nothing is asked on a terminal, and an unknown host key is refused.",
     "help.fleet.recordings": "Recordings, or a folder of them.",
@@ -3078,7 +3100,7 @@ SENTENCES: dict[str, str] = {
     "help.estimate.backend": "Assume this backend; nothing is probed.",
     "help.estimate.rpc": "Devices behind an rpc-server, with what is free there: 10.0.0.2:50052=24GiB. They come before the"
     " machine's own, as in llama.cpp. Add :cpu, :rocm, :vulkan, :metal or :sycl where the server does not compute with CUDA."
-    " Without a size the server is asked.",
+    " Without a size the server is asked; with a card, as --gpu takes it ('10.0.0.2:50052=RTX 3090'), its bandwidth is known.",
     "help.estimate.prompt-tokens": "The prompt whose time to the first token is shown (2048, at the most half of the "
     "context).",
     "help.estimate.explain": "Add the rule of thumb and why the exact figure differs.",

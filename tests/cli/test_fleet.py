@@ -8,9 +8,11 @@ from typing import Any
 
 import pytest
 
+import llmprobe
 from llmprobe.cli import main
 from llmprobe.facts import wire
 from llmprobe.facts.fleet import Fleet, FleetFit, FleetRecommendation
+from llmprobe.facts.remote import RpcDevice, RpcServer
 
 MACHINES = Path(__file__).parents[2] / "fixtures" / "machines"
 BOX, LAPTOP, HALO = "linux-4090-64g", "linux-4060laptop-8g-32g", "linux-strix-halo-128g-gtt-ttm"
@@ -179,3 +181,54 @@ def test_options_of_one_machine_are_refused(capsys: pytest.CaptureFixture[str]) 
 
     assert code == 2
     assert "describe one" in capsys.readouterr().err
+
+
+@pytest.fixture
+def _servers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two rpc-servers, of which one hangs, and a box as this machine."""
+
+    def ask(host: str, _port: int, _timeout_s: float) -> RpcServer:
+        device = RpcDevice(free_bytes=23 << 30, total_bytes=24 << 30, align=128, largest_bytes=None)
+        if host == "10.0.0.2":
+            return RpcServer(outcome="ok", version=(8, 0, 0), devices=(device,))
+        return RpcServer(outcome="silent")
+
+    here = llmprobe.probe(MACHINES / BOX / "recording.json")
+    monkeypatch.setattr("llmprobe.source.rpc_server.ask", ask)
+    monkeypatch.setattr("llmprobe.machine.snapshot.probe", lambda **_: here)
+
+
+@pytest.mark.usefixtures("_servers")
+def test_running_servers_are_part_of_a_plan_on_this_machine(capsys: pytest.CaptureFixture[str]) -> None:
+    """What is typed is typed here; the server runs already, and what it does not tell is said."""
+    words = ("--model", "llama3-70b", "--quant", "Q4_K_M", "-c", "8192", "--rpc", "10.0.0.2:50052")
+    code, out, _ = _said(capsys, "recommend", *words)
+    lines = [line.strip() for line in out.splitlines()]
+
+    assert code == 0
+    assert lines[lines.index("On 10.0.0.2:50052 (rpc0)") + 1] == "runs already"
+    assert any(line.startswith("llama-server ") and line.endswith("--rpc 10.0.0.2:50052") for line in lines)
+    assert "ggml-rpc-server -H" not in out
+    assert "name the card: --rpc '10.0.0.2:50052=RTX 3090'" in " ".join(lines)
+
+
+@pytest.mark.usefixtures("_servers")
+def test_a_server_that_hangs_is_a_no_and_the_other_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    """Both are named in one option, with commas between them."""
+    code, out, _ = _said(capsys, "check", "--rpc", "10.0.0.2:50052=RTX 3090,10.0.0.3:50052")
+    rows = [line.split() for line in out.splitlines()]
+
+    assert code == 3
+    assert ["10.0.0.2:50052", "23.00", "?"] in rows
+    assert "NVIDIA GeForce RTX 3090 · rpc-server, protocol 8.0.0" in out
+    assert "10.0.0.3:50052 took the connection and did not answer: it hangs" in " ".join(out.split())
+
+
+@pytest.mark.parametrize("given", ["10.0.0.2", "10.0.0.2:0", "[::1]:50052", "a:1=RTX 30900", "a:1=24", ""])
+def test_what_names_no_server_is_one_sentence(given: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """A usage error with a hint, before anybody is asked."""
+    code, out, err = _said(capsys, "check", "--rpc", given)
+
+    assert code == 2
+    assert out == ""
+    assert [line.partition(":")[0] for line in err.splitlines()] == ["error", "hint"]

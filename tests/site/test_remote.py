@@ -198,7 +198,7 @@ def test_two_servers_that_share_each_layer_must_reach_each_other() -> None:
         ("refused", "error.rpc-refused", "hint.rpc-start"),
         ("unreachable", "error.rpc-unreachable", "hint.rpc-address"),
         ("silent", "error.rpc-silent", "hint.rpc-size"),
-        ("closed", "error.rpc-foreign", "hint.rpc-address"),
+        ("closed", "error.rpc-closed", "hint.rpc-address"),
         ("foreign", "error.rpc-foreign", "hint.rpc-address"),
         ("ok", "error.rpc-no-devices", "hint.rpc-start"),
     ],

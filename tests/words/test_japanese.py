@@ -40,7 +40,7 @@ WITHOUT_JAPANESE = frozenset(
         *("page.gib", "page.context-gib", "page.verify-buffers", "page.plan-watts"),
         *("help.estimate.flash-attn", "page.on-ollama", "source.nvml"),
         *("cost.api", "page.cost-api"),
-        *("page.fleet-column-gpu", "page.fleet-column-ram", "page.fleet-device"),
+        *("page.fleet-column-gpu", "page.fleet-column-ram"),
         # options and commands
         *(
             "change.priority",

@@ -68,6 +68,10 @@ def _assumed(share: Share) -> Share:
         parameters=parameters if share.parameters is None else share.parameters,
         resident_bytes=share.active_bytes if share.resident_bytes is None else share.resident_bytes,
     )
+    if share.processor is not None and share.processor.threads is None:
+        return msgspec.structs.replace(
+            known, processor=msgspec.structs.replace(share.processor, threads=CORES)
+        )
     if share.backend == CPU:
         return known
     return msgspec.structs.replace(

@@ -120,7 +120,9 @@ def _failed(page: Page, hosts: Sequence[FleetHost]) -> None:
     for host in hosts:
         if not host.answered and host.problem is not None:
             page.blank()
-            page.line((message("page.fleet-problem", host=host.name, problem=host.problem), BAD), hang=2)
+            # What is wrong with an rpc-server has its address in it.
+            named = message("page.fleet-problem", host=host.name, problem=host.problem)
+            page.line((host.problem if host.origin == "rpc-server" else named, BAD), hang=2)
             if host.remedy is not None:
                 page.line(host.remedy, indent=2, hang=2)
 
@@ -150,14 +152,18 @@ def _devices(host: FleetHost) -> Message:
     assert host.machine is not None
     counts: dict[str, int] = {}
     for one in host.machine.accelerators:
-        counts[one.name or one.id] = counts.get(one.name or one.id, 0) + 1
+        counts[one.name] = counts.get(one.name, 0) + 1
+    devices = tuple(
+        message("page.fleet-device", name=name or None, count=count if count > 1 else None)
+        for name, count in counts.items()
+    )
+    if host.origin == "rpc-server" and any(pool.id == "ram" for pool in host.machine.pools):
+        devices = (*devices, message("page.fleet-processor"))
     return message(
         "page.fleet-devices",
-        devices=tuple(
-            message("page.fleet-device", name=name, count=count if count > 1 else None)
-            for name, count in counts.items()
-        ),
+        devices=devices,
         cpu=host.machine.cpu,
+        server=host.protocol,
         like=host.like,
     )
 
@@ -207,6 +213,8 @@ def _together(page: Page, plan: Together) -> None:
             else message("page.fleet-server", host=host.host, devices=host.devices)
         )
         page.line((lead, ANSWER), indent=2)
+        if not host.commands:
+            page.line(message("page.fleet-running"), indent=4)
         for command in host.commands:
             page.verbatim(command, indent=4, style=COMMAND)
 

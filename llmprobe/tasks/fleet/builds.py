@@ -9,11 +9,15 @@ speaks which version no build tells before it runs, so that equal builds alone a
 from collections.abc import Collection, Sequence
 
 from llmprobe.facts.fleet import FleetHost
+from llmprobe.facts.remote import PROTOCOL, understood
 from llmprobe.units import whole_number
 from llmprobe.words.message import Message, message
 
 RPC_ENGINE = "llama.cpp"
 """The engine whose builds must be the same on machines that run one model together."""
+
+BUILD = "b11549"
+"""The one build of which it is known which protocol it speaks."""
 
 
 def build_of(host: FleetHost) -> str | None:
@@ -50,17 +54,51 @@ def together(hosts: Sequence[FleetHost], main: str, others: Collection[str]) -> 
     What is to be done before these machines run one model: those whose build differs from the main one's, and those
     whose build is not known.
     """
-    builds = {host.name: build_of(host) for host in hosts if host.name == main or host.name in others}
+    used = [host for host in hosts if host.name == main or host.name in others]
+    builds = {host.name: build_of(host) for host in used if host.protocol is None}
     own = builds[main]
     found = [
         message("fleet.other-build", host=name, build=build, main=main, main_build=own)
         for name, build in builds.items()
         if own is not None and build is not None and build != own
     ]
+    ours = ".".join(map(str, PROTOCOL))
+    for host in used:
+        if host.protocol is not None and not understood(_numbers(host.protocol)):
+            found.append(
+                message("fleet.rpc-protocol", address=host.name, version=host.protocol, ours=ours, main=main)
+            )
+        elif host.protocol is not None and own is not None and own != BUILD:
+            found.append(
+                message(
+                    "fleet.rpc-main-build", address=host.name, version=host.protocol, main=main, build=own
+                )
+            )
     unknown = tuple(name for name, build in builds.items() if build is None)
     if unknown:
         found.append(message("fleet.same-build", hosts=unknown))
     return tuple(found)
+
+
+def major(protocol: str | None) -> int | None:
+    """
+    The first number of the version that a running rpc-server speaks; a program and all its servers have the same.
+    """
+    return None if protocol is None else _numbers(protocol)[0]
+
+
+def refused(hosts: Sequence[FleetHost], main: str, others: Collection[str]) -> bool:
+    """
+    Whether it is known that the build of the main machine refuses one of these servers.
+    """
+    own = next((build_of(host) for host in hosts if host.name == main), None)
+    spoken = (host.protocol for host in hosts if host.name in others and host.protocol is not None)
+    return own == BUILD and not all(understood(_numbers(each)) for each in spoken)
+
+
+def _numbers(version: str) -> tuple[int, int, int]:
+    major, minor, patch = map(int, version.split("."))
+    return major, minor, patch
 
 
 def _age(build: str) -> tuple[int, str]:

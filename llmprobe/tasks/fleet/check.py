@@ -2,14 +2,14 @@
 Machines side by side: what each is, what is free there, what is wrong, and which are alike.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import msgspec
 
 from llmprobe.advise.recommend import machine_in_short
 from llmprobe.facts.fleet import EngineBuild, Fleet, FleetHost
 from llmprobe.facts.machine import Snapshot
-from llmprobe.tasks.fleet.builds import unlike
+from llmprobe.tasks.fleet.builds import major, unlike
 from llmprobe.tasks.fleet.seen import Seen
 from llmprobe.words.message import Message, message
 
@@ -30,7 +30,7 @@ def hosts_of(seen: Sequence[Seen]) -> tuple[FleetHost, ...]:
     hosts = []
     for one in seen:
         like = None
-        if one.machine is not None:
+        if one.machine is not None and not one.serving:
             key = what_counts(one.machine)
             like = first.get(key)
             first.setdefault(key, one.name)
@@ -52,11 +52,28 @@ def notes_on(hosts: Sequence[FleetHost]) -> list[Message]:
     unknown = tuple(f"{host.name}:{device}" for host in hosts for device in _of_unknown_memory(host))
     if unknown:
         found.append(message("fleet.unknown-memory", devices=unknown))
+    found += _on_servers(hosts)
+    spoken = {major(host.protocol): host.protocol for host in hosts if host.answered and host.protocol}
+    if len(spoken) > 1:
+        found.append(message("fleet.rpc-unlike", versions=tuple(sorted(map(str, spoken.values())))))
     if any(host.origin == "kubernetes" and host.answered for host in hosts):
         found.append(message("fleet.by-labels"))
     if any(host.origin == "ray" and host.answered for host in hosts):
         found.append(message("fleet.ray-memory"))
     return found
+
+
+def _on_servers(hosts: Sequence[FleetHost]) -> Iterator[Message]:
+    """
+    What rpc-servers do not tell: which cards they have, and what is free of a processor's memory.
+    """
+    for host in hosts:
+        if host.origin != "rpc-server" or host.machine is None:
+            continue
+        if any(not one.name for one in host.machine.accelerators):
+            yield message("fleet.rpc-unnamed", address=host.name)
+        if any(pool.id == "ram" and pool.budget_bytes is None for pool in host.machine.pools):
+            yield message("fleet.rpc-all-memory", address=host.name)
 
 
 def _of_unknown_memory(host: FleetHost) -> tuple[str, ...]:
@@ -77,7 +94,12 @@ def _host(one: Seen, like: str | None) -> FleetHost:
     machine = one.machine
     if machine is None:
         return FleetHost(
-            name=one.name, origin=one.origin, answered=False, problem=one.problem, remedy=one.remedy
+            name=one.name,
+            origin=one.origin,
+            answered=False,
+            problem=one.problem,
+            remedy=one.remedy,
+            protocol=one.protocol,
         )
     return FleetHost(
         name=one.name,
@@ -91,6 +113,7 @@ def _host(one: Seen, like: str | None) -> FleetHost:
             if engine.installed
         ),
         findings=tuple(one for one in machine.findings if one.severity != "note"),
+        protocol=one.protocol,
     )
 
 

@@ -61,7 +61,7 @@ def fit_each(
     keys: dict[str, str] = {}
     for host in hosts:
         machine = machines[host.name].machine
-        if machine is None:
+        if machine is None or machines[host.name].serving:
             continue
         keys[host.name] = _key(machine, wishes)
         first.setdefault(keys[host.name], machines[host.name])
@@ -82,7 +82,7 @@ def fit_each(
         models=len(known().entries),
         computed=len(missing),
         hosts=tuple(
-            FitOnHost(host=host.name, key="", problem=host.problem)
+            FitOnHost(host=host.name, key="", problem=host.problem or message("fleet.fit-rpc"))
             if host.name not in keys
             else _of_host(found[keys[host.name]], host.name, host.like)
             for host in hosts

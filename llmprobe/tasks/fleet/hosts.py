@@ -13,19 +13,25 @@ from llmprobe.errors import LlmprobeError, RecordingError, UsageError
 from llmprobe.facts.answer import Answer
 from llmprobe.facts.fleet import HostOrigin
 from llmprobe.facts.given import shown
+from llmprobe.facts.remote import RpcServer
 from llmprobe.harmless import harmless_name
 from llmprobe.machine import snapshot
-from llmprobe.source import executable, hosts
+from llmprobe.site.remote_spelling import RpcGiven
+from llmprobe.source import executable, hosts, rpc_server
 from llmprobe.source.live.commands import Children
 from llmprobe.source.model_files import small
 from llmprobe.source.recording import decode
 from llmprobe.source.recording.files import USUAL_NAME, read_recording
 from llmprobe.source.recording.replay import Replay
+from llmprobe.tasks.fleet.listening import by_address, look
 from llmprobe.tasks.fleet.seen import Seen
 from llmprobe.words.message import Message, message
 
 PATIENCE_S = 30.0
 """Seconds after which a machine that has not answered is left out: connecting, starting Python and all probes."""
+
+HERE = "localhost"
+"""What this machine is called."""
 
 MOST_AT_ONCE = 32
 """Machines that are asked at the same time."""
@@ -56,8 +62,8 @@ _SSH_SAYS = (
 class Named(msgspec.Struct, frozen=True, kw_only=True):
     """
     What machines are named: destinations of ssh, recordings or folders of them, nodes of Slurm as scontrol spells them,
-    the user's cluster of Kubernetes, or a file with its nodes, the address of a Ray cluster. ``program`` is copied to
-    hosts without llmprobe.
+    the user's cluster of Kubernetes, or a file with its nodes, the address of a Ray cluster, llama.cpp's rpc-servers as
+    ``site.remote_spelling`` reads them. ``program`` is copied to hosts without llmprobe.
     """
 
     ssh: tuple[str, ...] = ()
@@ -67,12 +73,14 @@ class Named(msgspec.Struct, frozen=True, kw_only=True):
     nodes: tuple[str, ...] = ()
     program: str | None = None
     ray: str | None = None
+    rpc: tuple[str, ...] = ()
     wait_s: float = PATIENCE_S
 
 
 def seen(named: Named) -> tuple[Seen, ...]:
     """
-    All machines, in the order in which they are named; no name stands twice.
+    All machines, in the order in which they are named; no name stands twice. Where rpc-servers alone are named, which
+    run nothing by themselves, this machine is the first.
 
     Raises:
         UsageError: nothing is named, or a name cannot be one.
@@ -80,6 +88,7 @@ def seen(named: Named) -> tuple[Seen, ...]:
     """
     for host in named.ssh:
         _check_destination(host)
+    servers = by_address(named.rpc)
     program = None if named.program is None else _program(named.program)
     children = Children()
     questions: list[tuple[str, HostOrigin, Callable[[], Seen]]] = []
@@ -91,6 +100,9 @@ def seen(named: Named) -> tuple[Seen, ...]:
         for expression in named.slurm:
             for node in _slurm_nodes(expression, named.wait_s, children):
                 questions.append((node, "slurm", _on_slurm(node, named.wait_s, children)))
+        if servers and not (questions or named.kubernetes or named.nodes or named.ray is not None):
+            questions.append((HERE, "here", _here))
+        questions += [(given[0].address, "rpc-server", _listening(given, named.wait_s)) for given in servers]
         labelled = (*_labelled(named, children), *_of_ray(named))
         if not questions and not labelled:
             raise UsageError(message("error.fleet-of-nobody"), hint=message("hint.fleet-of-nobody"))
@@ -179,6 +191,17 @@ def _of_file(name: str, path: str) -> Callable[[], Seen]:
         return Seen(name=name, origin="recording", machine=machine)
 
     return look
+
+
+def _here() -> Seen:
+    return Seen(name=HERE, origin="here", machine=snapshot.probe(observers=engines.observers()))
+
+
+def _listening(given: Sequence[RpcGiven], wait_s: float) -> Callable[[], Seen]:
+    def ask(host: str, port: int) -> RpcServer:
+        return rpc_server.ask(host, port, min(wait_s, rpc_server.ASKING_S))
+
+    return lambda: look(given, ask)
 
 
 def _over_ssh(

@@ -10,9 +10,12 @@ from llmprobe.facts.recommendation import Choice
 
 def address_of(name: str, hosts: Sequence[FleetHost]) -> str:
     """
-    The address of a machine: what ssh is told, without the user; of others their name, to be replaced.
+    The address of a machine: what ssh is told, without the user, or where its rpc-server listens, without the port; of
+    others their name, to be replaced.
     """
     origin = next(host.origin for host in hosts if host.name == name)
+    if origin == "rpc-server":
+        return name.rpartition(":")[0]
     return name.rpartition("@")[2] if origin == "ssh" else name
 
 

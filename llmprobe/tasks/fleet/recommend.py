@@ -2,7 +2,7 @@
 Which machine of several runs a model best, and what several do together where that is worth something.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 
@@ -14,7 +14,7 @@ from llmprobe.errors import UsageError
 from llmprobe.estimation.kept import estimator_of
 from llmprobe.estimation.speed.network import WAITING_S, beyond
 from llmprobe.facts.backends import REMOTE
-from llmprobe.facts.devices import Network
+from llmprobe.facts.devices import USUAL_NETWORK, Network
 from llmprobe.facts.estimate import model_in_estimate
 from llmprobe.facts.fleet import (
     Alone,
@@ -29,6 +29,7 @@ from llmprobe.facts.model import ModelSpec
 from llmprobe.facts.recommendation import Choice, Wishes
 from llmprobe.harmless import shell_word
 from llmprobe.model.installed import on_this_disk
+from llmprobe.site.devices import about_bandwidth
 from llmprobe.tasks.arguments import check_model
 from llmprobe.tasks.defaults import DEFAULT_QUANT
 from llmprobe.tasks.fleet import builds
@@ -39,9 +40,6 @@ from llmprobe.tasks.recommend import commands_for, completed
 from llmprobe.words.message import Message, message
 
 ENGINE = engines.DEFAULT_ENGINE
-
-USUAL_LINK = 125_000_000
-"""A gigabit: what a network is taken to be where nobody says it."""
 
 SERVER = "ggml-rpc-server"
 """What the server is called since 2026; before that rpc-server (llama.cpp, tools/rpc/CMakeLists.txt)."""
@@ -69,7 +67,7 @@ def recommend(
     """
     check_model(model)
     one = engines.engine(wishes.engine)
-    network = network or Network(bytes_per_s=USUAL_LINK, given=False)
+    network = network or USUAL_NETWORK
     if one.memory is not None:
         # Imported only here: most answers are about llama.cpp.
         from llmprobe.tasks.fleet.served import serve
@@ -88,15 +86,11 @@ def recommend(
         raise UsageError(why, hint=next(iter(elsewhere), None))
     hosts = hosts_of(seen)
     machines = {one.name: one for one in seen if one.machine is not None}
-    first = {host.name: host for host in hosts if host.answered and host.like is None}
-    found = {name: _alone(model, machines[name], wishes) for name in first}
+    whole = [host for host in hosts if host.answered and not machines[host.name].serving]
+    found = {host.name: _alone(model, machines[host.name], wishes) for host in whole if host.like is None}
     alone = tuple(
         sorted(
-            (
-                msgspec.structs.replace(found[host.like or host.name], host=host.name)
-                for host in hosts
-                if host.answered
-            ),
+            (msgspec.structs.replace(found[host.like or host.name], host=host.name) for host in whole),
             key=lambda one: -1e9 if one.points is None else one.points,
             reverse=True,
         )
@@ -121,7 +115,11 @@ def recommend(
         verdict=_verdict(best, joined, answered),
         alone=alone,
         together=joined,
-        notes=(*notes_on(hosts), *_notes(joined, network, answered)),
+        notes=(
+            *notes_on(hosts),
+            *((message("fleet.rpc-no-main"),) if not whole and answered else ()),
+            *_notes(joined, network, answered),
+        ),
     )
 
 
@@ -144,20 +142,50 @@ def _together(
     model: ModelSpec, seen: Sequence[Seen], wishes: Wishes, network: Network, hosts: Sequence[FleetHost]
 ) -> Together | None:
     """
-    The best of the ways to put machines together: those with the most room, two of them and more, the one whose
-    devices read fastest as the main one. Machines that compute with their processors come after the others.
+    The best of the ways to put machines together. Running servers of unlike protocols are in none together: one program
+    talks to those of its own.
     """
     useful = [
         one
-        for one in (joining.machine(each.name, each.machine, wishes) for each in seen if each.machine)
+        for one in (
+            joining.machine(each.name, each.machine, wishes, each.serving) for each in seen if each.machine
+        )
         if joining.served(one)
     ]
     useful.sort(key=lambda one: (one.by_processor, -one.room))
+    spoken = {each.name: builds.major(each.protocol) for each in seen}
+    plans = [
+        _of_one_protocol(
+            model, [one for one in useful if spoken[one.name] in (None, number)], wishes, network, hosts
+        )
+        for number in {spoken[one.name] for one in useful} - {None} or {None}
+    ]
+    return max((plan for plan in plans if plan is not None), key=lambda plan: plan.points, default=None)
+
+
+def _of_one_protocol(
+    model: ModelSpec,
+    useful: Sequence[joining.Machine],
+    wishes: Wishes,
+    network: Network,
+    hosts: Sequence[FleetHost],
+) -> Together | None:
+    """
+    Machines together: those with the most room, two of them and more, the one whose devices read fastest as the main
+    one. Machines that compute with their processors come after the others, and one that is only known by its
+    rpc-server is no main one.
+    """
     best: tuple[float, Together] | None = None
     for count in range(2, min(len(useful), MOST_TOGETHER) + 1):
-        some = useful[:count]
-        main = max(some, key=lambda one: one.rate)
+        some = list(useful[:count])
+        if all(one.serving for one in some):
+            some[-1:] = [one for one in useful[count:] if not one.serving][:1]
+        if len(some) < count:
+            break
+        main = max((one for one in some if not one.serving), key=lambda one: one.rate)
         others = [one for one in some if one is not main]
+        if builds.refused(hosts, main.name, {one.name for one in others}):
+            continue
         here = on_this_disk(model, main.snapshot)
         advice = Advice(here, commands_for(main.snapshot, ENGINE), abilities=engines.abilities(ENGINE))
         problem = joining.over_all(advice.problem(main.snapshot, wishes), main, others, network)
@@ -184,7 +212,10 @@ def _plan(
     network: Network,
     hosts: Sequence[FleetHost],
 ) -> Together:
-    ports = {other.name: f"{address_of(other.name, hosts)}:{RPC_PORT}" for other in others}
+    ports = {
+        other.name: other.name if other.serving else f"{address_of(other.name, hosts)}:{RPC_PORT}"
+        for other in others
+    }
     used = {device.id for device in choice.devices}
     commands = {
         engine: f"{line} --rpc {shell_word(','.join(ports.values()))}"
@@ -196,10 +227,11 @@ def _plan(
     for other in others:
         names = tuple(f"{REMOTE.name}{number + at}" for at in range(len(other.offered)))
         number += len(names)
-        serving = f"{SERVER} -H {shell_word(address_of(other.name, hosts))} -p {RPC_PORT}{_serving(other)} -c"
         if used.isdisjoint(names):
             continue
-        plans.append(OnHost(host=other.name, main=False, devices=names, commands=(serving,)))
+        address = shell_word(address_of(other.name, hosts))
+        typed = () if other.serving else (f"{SERVER} -H {address} -p {RPC_PORT}{_serving(other)} -c",)
+        plans.append(OnHost(host=other.name, main=False, devices=names, commands=typed))
     own = tuple(device.id for device in main.devices)
     plans.append(OnHost(host=main.name, main=True, devices=own, commands=tuple(commands.values())))
     sent = sum(one.weights_bytes for one in choice.devices if one.id.startswith(REMOTE.name))
@@ -220,6 +252,7 @@ def _plan(
                 for other in others
                 if other.by_processor and other.name in serving_hosts
             ),
+            *_assumed(one for one in others if one.name in serving_hosts),
             *builds.together(hosts, main.name, serving_hosts),
         ),
     )
@@ -234,6 +267,26 @@ def _serving(other: joining.Machine) -> str:
         return ""
     threads = other.site.processor.threads
     return " -d CPU" if threads is None else f" -d CPU -t {threads}"
+
+
+def _assumed(servers: Iterable[joining.Machine]) -> Iterator[Message]:
+    """
+    How fast the devices of running servers are taken to be, where nobody said which they are.
+    """
+    for server in servers:
+        taken = {one.device.bandwidth_bytes_per_s: one.device for one in server.serving if one.device}
+        for device in taken.values():
+            if device.bandwidth_low < 1:
+                remedy = message("remedy.rpc-card", address=server.name)
+                yield about_bandwidth(msgspec.structs.replace(device, name=server.name), remedy)
+        about = server.site.processor.ram_about
+        if about is not None and any(one.device is None for one in server.serving):
+            yield message(
+                "fleet.rpc-ram",
+                address=server.name,
+                bytes_per_s=server.site.ram_bandwidth_bytes_per_s,
+                about=about,
+            )
 
 
 def _beside(joined: Together, best: Alone) -> Together:
@@ -290,6 +343,7 @@ def _notes(joined: Together | None, network: Network, answered: Sequence[FleetHo
     found.append(message("fleet.why-slower", ms=beyond(WAITING_S, network).likely * 1000))
     if not network.given:
         found.append(message("fleet.link-assumed", bytes_per_s=network.bytes_per_s))
-    if joined.worth and any(not is_address(address_of(plan.host, answered)) for plan in joined.hosts):
+    started = [plan.host for plan in joined.hosts if plan.commands and not plan.main]
+    if joined.worth and any(not is_address(address_of(name, answered)) for name in started):
         found.append(message("fleet.addresses"))
     return found

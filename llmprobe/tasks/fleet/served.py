@@ -66,10 +66,10 @@ def serve(
             hint=message("hint.fleet-launcher", names=one.launchers or None),
         )
     hosts = hosts_of(seen)
-    machines = {each.name: each for each in seen if each.machine is not None}
-    first = [host.name for host in hosts if host.answered and host.like is None]
+    machines = {each.name: each for each in seen if each.machine is not None and not each.serving}
+    answered = [host for host in hosts if host.name in machines]
+    first = [host.name for host in answered if host.like is None]
     found = {name: _alone(model, machines[name], wishes) for name in first}
-    answered = [host for host in hosts if host.answered]
     alone = sorted(
         (msgspec.structs.replace(found[host.like or host.name], host=host.name) for host in answered),
         key=_worth,
@@ -98,7 +98,15 @@ def serve(
         verdict=_verdict(best, together, answered),
         alone=tuple(alone),
         together=together,
-        notes=(*notes_on(hosts), *_notes(together, network, answered, one)),
+        notes=(
+            *notes_on(hosts),
+            *(
+                (message("fleet.rpc-not-served", engine=one.name),)
+                if any(each.serving for each in seen)
+                else ()
+            ),
+            *_notes(together, network, answered, one),
+        ),
     )
 
 

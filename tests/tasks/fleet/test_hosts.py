@@ -3,16 +3,21 @@ Machines that are asked through other programs: each answers or says why not, an
 """
 
 import json
+import socket
+import threading
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 
+from benchmarks import verify_engine, verify_hosts
 from llmprobe.errors import LlmprobeError, UsageError
 from llmprobe.tasks.fleet.check import fleet
-from llmprobe.tasks.fleet.hosts import Named, seen
+from llmprobe.tasks.fleet.hosts import HERE, Named, seen
 from llmprobe.tasks.fleet.seen import Seen
 from tests.source.live.test_commands import is_alive
+from tests.source.test_rpc_server import current, listening
 from tests.tasks.fleet.programs import MACHINES, put, recording
 
 pytestmark = pytest.mark.live
@@ -266,3 +271,60 @@ def test_a_slice_of_a_card_is_one_card() -> None:
 
     assert node.machine is not None
     assert [pool.total_bytes for pool in node.machine.pools if pool.kind == "vram"] == [4864 * 1024**2]
+
+
+def test_rpc_servers_answer_or_say_why_not() -> None:
+    """One answers, one hangs, one is no rpc-server, one is not there: each is named, and this machine is first."""
+    ended = threading.Event()
+
+    def mute(_client: socket.socket) -> None:
+        ended.wait(10)
+
+    def web(client: socket.socket) -> None:
+        client.recv(9)
+        client.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n" + bytes(64))
+
+    with listening(current) as one, listening(mute) as two, listening(web) as three:
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            free = int(server.getsockname()[1])
+        ports = (one, two, three, free)
+        found = seen(Named(rpc=tuple(f"127.0.0.1:{port}" for port in ports), wait_s=1.0))
+        ended.set()
+
+    assert [host.name for host in found] == [HERE, *(f"127.0.0.1:{port}" for port in ports)]
+    assert [host.origin for host in found] == ["here", *["rpc-server"] * 4]
+    assert found[0].machine is not None
+    assert found[0].machine.this_machine
+    assert [device.budget_bytes for device in found[1].serving] == [20 << 30, 5]
+    assert [host.problem.id if host.problem else None for host in found[1:]] == [
+        None,
+        "error.rpc-silent",
+        "error.rpc-foreign",
+        "error.rpc-refused",
+    ]
+
+
+def test_beside_other_machines_this_one_is_not_meant() -> None:
+    """A recording and a server are two machines."""
+    with listening(current) as port:
+        found = seen(Named(recordings=(recording(BOX),), rpc=(f"127.0.0.1:{port}",)))
+
+    assert [host.name for host in found] == [BOX, f"127.0.0.1:{port}"]
+
+
+@pytest.mark.engine
+def test_a_real_server_tells_the_memory_of_its_machine(tmp_path: Path) -> None:
+    """All memory of the processor, as the system counts it, and none of it as free."""
+    if not verify_engine.is_ready():
+        pytest.skip("make verify has not built ggml-rpc-server here")
+    program = verify_engine.program("ggml-rpc-server")
+    with verify_hosts.serving(program, ["CPU"], tmp_path, is_apart=False) as (server,):
+        here, there = seen(Named(rpc=(server.address,)))
+
+    assert there.protocol is not None
+    assert there.protocol.startswith("8.0.")
+    assert there.machine is not None
+    assert here.machine is not None
+    (pool,) = there.machine.pools
+    assert (pool.id, pool.budget_bytes) == ("ram", None)
+    assert pool.total_bytes == psutil.virtual_memory().total
