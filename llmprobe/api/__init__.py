@@ -114,16 +114,17 @@ def watch(*, timeout_s: float | None = None) -> "Iterator[Snapshot]":
     return machines.watch(timeout_s=timeout_s)
 
 
-def record(*, timeout_s: float | None = None) -> str:
+def record(*, timeout_s: float | None = None, rpc: str | Sequence[str] = ()) -> str:
     """
-    This machine's answers as a recording, redacted: the text of a file for ``probe(replay=…)``.
+    This machine's answers as a recording, redacted: the text of a file for ``probe(replay=…)``. With those of ``rpc``,
+    running rpc-servers ("10.0.0.2:50052=RTX 3090"), it is several machines for ``fleet_recommend(recordings=…)``.
 
     Raises:
-        UsageError: the time is out of range.
+        UsageError: the time is out of range, or a text names no server that would be asked.
     """
     from llmprobe.tasks import machines
 
-    return machines.record(timeout_s=timeout_s)
+    return machines.record(timeout_s=timeout_s, rpc=rpc)
 
 
 def bench(*, seconds: float = 10.0, model_folders: Sequence[str] = ()) -> "Bench":

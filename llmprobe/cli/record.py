@@ -11,6 +11,7 @@ import click
 from llmprobe.cli import say
 from llmprobe.cli.command import Command, option
 from llmprobe.cli.new_file import new_file, write_new
+from llmprobe.cli.options import listed
 from llmprobe.cli.target import Target
 from llmprobe.errors import UsageError
 from llmprobe.words.message import message
@@ -26,9 +27,10 @@ STANDARD_OUTPUT = "-"
     examples=("llmprobe record --show", "llmprobe record -o box.json", "llmprobe --replay box.json check"),
 )
 @option("-o", "--output", metavar="FILE", help="help.record.output")
+@option("--rpc", multiple=True, callback=listed, metavar="HOST:PORT[=CARD],...", help="help.record.rpc")
 @option("--show", is_flag=True, help="help.record.show")
 @click.pass_obj
-def command(target: Target, /, output: str | None, show: bool) -> int:
+def command(target: Target, /, output: str | None, rpc: tuple[str, ...], show: bool) -> int:
     """
     Write what this machine answers, redacted, into a new file.
     """
@@ -39,7 +41,7 @@ def command(target: Target, /, output: str | None, show: bool) -> int:
     path = None if show or output == STANDARD_OUTPUT else new_file(_named(output), "-o")
     from llmprobe import api
 
-    text = api.record(timeout_s=target.timeout_s)
+    text = api.record(timeout_s=target.timeout_s, rpc=rpc)
     if path is None:
         say.text(text)
         return 0

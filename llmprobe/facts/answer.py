@@ -140,6 +140,15 @@ class Source(Protocol):
     def get(self, url: str, timeout_s: float = 0.5) -> Answer:
         """The body of a loopback HTTP resource, decoded from JSON where it is JSON."""
 
+    def rpc(self, server: str) -> Answer:
+        """
+        What llama.cpp's rpc-server at ``HOST:PORT`` tells of itself: the fields of ``facts.remote.RpcServer``. What
+        stands behind the port (``=RTX 3090``, ``:rocm``) is not asked and kept, as it says what the server does not.
+
+        One that is not there is ``missing``, one that hangs is ``timeout``, any other failure ``failed``, with the same
+        fields.
+        """
+
     def registry(self, key: str, name: str) -> Answer:
         """A value of the Windows registry (int, str, or bytes as hexadecimal text)."""
 

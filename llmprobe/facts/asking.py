@@ -23,6 +23,7 @@ METHODS = (
     "sysctl",
     "env",
     "get",
+    "rpc",
     "registry",
     "winapi",
 )
@@ -91,6 +92,9 @@ class Asking(ABC):
 
     def get(self, url: str, timeout_s: float = GET_TIMEOUT_S) -> Answer:
         return self.ask("get", (url,), timeout_s)
+
+    def rpc(self, server: str) -> Answer:
+        return self.ask("rpc", (server,))
 
     def registry(self, key: str, name: str) -> Answer:
         return self.ask("registry", (key, name))

@@ -163,9 +163,12 @@ def probe(
         return collect(source, deadline_s=limit_s, observers=observers)
 
 
-def record(*, timeout_s: float | None = None, observers: Sequence[Observer] = ()) -> "Recording":
+def record(
+    *, timeout_s: float | None = None, observers: Sequence[Observer] = (), rpc: Sequence[str] = ()
+) -> "Recording":
     """
-    The answers of this machine to every probe, and raw text beside them, with everything secret replaced.
+    The answers of this machine to every probe, those of rpc-servers that are named, and raw text beside them, with
+    everything secret replaced.
     """
     from llmprobe.source.live import LiveSource
     from llmprobe.source.recording.neighbours import ask_neighbours
@@ -178,6 +181,8 @@ def record(*, timeout_s: float | None = None, observers: Sequence[Observer] = ()
         recorder = Recorder(source)
         collect(recorder, deadline_s=limit_s, observers=observers)
         ask_neighbours(recorder)
+        for server in rpc:
+            recorder.rpc(server)
         return redact(recorder.recording(), identity())
 
 

@@ -8,19 +8,17 @@ Source: llama.cpp b11549, ggml/src/ggml-rpc/ggml-rpc.cpp (commands, their framin
 of older versions the same file at ggml-org/llama.cpp#12955 (the greeting, which older servers do not have) and #16276.
 """
 
+import re
 import socket
 import struct
 import time
 
-from llmprobe.facts.remote import Outcome, RpcDevice, RpcServer, readable
+from llmprobe.facts.answer import Answer
+from llmprobe.facts.remote import MOST_BYTES, MOST_DEVICES, Outcome, RpcDevice, RpcServer, as_answer, readable
 from llmprobe.source.deadline import Workers
 
 ASKING_S = 3.0
 """How long one server is asked."""
-
-MOST_DEVICES = 64
-MOST_BYTES = 1 << 50
-"""No build of llama.cpp has as many devices, and no device as much memory; a server that says so is none."""
 
 _NUMBERED = 3
 """Major version of the protocol from which on a server has several devices (ggml-org/llama.cpp#16276)."""
@@ -57,6 +55,14 @@ def ask(host: str, port: int, timeout_s: float = ASKING_S) -> RpcServer:
         return RpcServer(outcome="unresolved")
     finally:
         workers.close()
+
+
+def answer(server: str) -> Answer:
+    """
+    What the server tells whose address is at the beginning of a text, as a source answers.
+    """
+    host, port, *_ = re.split("[:=]", server, maxsplit=2)
+    return as_answer(ask(host, int(port)))
 
 
 def _addresses(host: str, port: int) -> list[tuple[str, int]]:

@@ -110,17 +110,30 @@ def watch(*, timeout_s: float | None = None) -> Iterator[Snapshot]:
         yield snapshot.probe(None, timeout_s=timeout_s, observers=observers)
 
 
-def record(*, timeout_s: float | None = None) -> str:
+def record(*, timeout_s: float | None = None, rpc: str | Sequence[str] = ()) -> str:
     """
-    This machine's answers as a recording, redacted.
+    This machine's answers as a recording, redacted, with those of rpc-servers.
 
     Raises:
-        UsageError: the time is out of range.
+        UsageError: the time is out of range, or a text names no server that would be asked.
     """
     from llmprobe.source.recording import encode
 
     check_timeout(timeout_s)
-    return encode(snapshot.record(timeout_s=timeout_s, observers=engines.observers()))
+    servers = given.texts("rpc", rpc)
+    if servers:
+        # Imported only here: most machines are recorded alone.
+        from llmprobe.site.remote_spelling import read_rpc
+
+        for server in servers:
+            if read_rpc(server).size_bytes is not None:
+                raise UsageError(
+                    message("error.record-size", given=given.shown(server)), hint=message("hint.record-size")
+                )
+    recording = snapshot.record(
+        timeout_s=timeout_s, observers=engines.observers(), rpc=[server.strip() for server in servers]
+    )
+    return encode(recording)
 
 
 def measured_first(snapshot: Snapshot) -> Snapshot:

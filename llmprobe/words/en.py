@@ -2844,6 +2844,8 @@ SENTENCES: dict[str, str] = {
     "error.finding-unknown": "there is no finding '{given}'",
     "error.bench-needs-this-machine": "bench works on this machine only",
     "error.bench-seconds": "a measurement takes {least:g} to {most:g} seconds, not {given}",
+    "error.record-size": "{given} says what is free there, so that nothing is asked and there is nothing to record",
+    "hint.record-size": "leave the size out, or name the card: 10.0.0.2:50052=RTX 3090",
     "error.record-needs-this-machine": "record works on this machine only",
     "error.json-writes-nothing": "--json writes no file, so -o has no effect",
     "error.show-writes-nothing": "--show writes no file, so -o has no effect",
@@ -3156,6 +3158,7 @@ SENTENCES: dict[str, str] = {
     "file is "
     "never overwritten.",
     "help.record.output": "File to write (default: llmprobe-DATE.json); - is standard output.",
+    "help.record.rpc": "Ask running rpc-servers of llama.cpp as well, as fleet --rpc does; fleet reads them from the recording.",
     "help.record.show": "Print the recording and write no file.",
     # the page, in a browser
     # - its frame

@@ -2450,6 +2450,8 @@ SENTENCES: dict[str, str] = {
     "error.finding-unknown": "検出項目「{given}」はありません",
     "error.bench-needs-this-machine": "bench はこのマシンに対してのみ実行できます",
     "error.bench-seconds": "測定時間は{least:g}～{most:g}秒で指定してください（指定値: {given}）",
+    "error.record-size": "{given} は空き容量を指定しているため、問い合わせも記録もしません",
+    "hint.record-size": "容量を省くか、カード名を指定してください: 10.0.0.2:50052=RTX 3090",
     "error.record-needs-this-machine": "record はこのマシンに対してのみ実行できます",
     "error.json-writes-nothing": "--json はファイルを書き出さないため、-o は効きません",
     "error.show-writes-nothing": "--show はファイルを書き出さないため、-o は効きません",
@@ -2714,6 +2716,7 @@ SENTENCES: dict[str, str] = {
     "help.report.use": "この用途でモデルを順位付けします（既定: chat と coding）。繰り返し指定できます。1つにつき数秒かかります。",
     "help.record": "このマシンの応答を、名前・シリアル番号・アドレスを置き換えて記録します。既存のファイルは決して上書きしません。",
     "help.record.output": "書き込むファイル（既定: llmprobe-DATE.json）。- は標準出力。",
+    "help.record.rpc": "動作中のllama.cppのrpc-serverにも、fleet --rpc と同じように問い合わせます。fleetは記録からも読み取ります。",
     "help.record.show": "記録を表示し、ファイルは書きません。",
     # the page, in a browser
     # - its frame

@@ -11,6 +11,8 @@ import pytest
 
 from llmprobe import api
 from llmprobe.cli import main
+from llmprobe.errors import UsageError
+from llmprobe.tasks import machines
 
 TEXT = '{"schema": "llmprobe.recording/1"}\n'
 
@@ -75,8 +77,30 @@ def test_the_time_limit_is_handed_on(recorded: list[object], capsys: pytest.Capt
     main(["--timeout", "3", "record", "--show"])
     main(["record", "--show"])
 
-    assert recorded == [{"timeout_s": 3.0}, {"timeout_s": None}]
+    assert recorded == [{"timeout_s": 3.0, "rpc": ()}, {"timeout_s": None, "rpc": ()}]
     assert capsys.readouterr().out == TEXT * 2
+
+
+def test_servers_are_handed_on_one_by_one(recorded: list[object]) -> None:
+    """
+    Named in one option with commas, or in several.
+    """
+    main(["record", "--show", "--rpc", "a:1=RTX 3090,b:2", "--rpc", "c:3"])
+
+    assert recorded == [{"timeout_s": None, "rpc": ("a:1=RTX 3090", "b:2", "c:3")}]
+
+
+@pytest.mark.parametrize(
+    ("given", "problem"), [("a:1=24GiB", "error.record-size"), ("a", "error.rpc-not-a-device")]
+)
+def test_what_would_not_be_asked_is_refused(given: str, problem: str) -> None:
+    """
+    Before the machine is asked.
+    """
+    with pytest.raises(UsageError) as refused:
+        machines.record(rpc=[given])
+
+    assert refused.value.message.id == problem
 
 
 @pytest.mark.parametrize("output", ["there.json", "link.json", "folder", "none/box.json", ""])

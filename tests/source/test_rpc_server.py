@@ -13,8 +13,10 @@ from pathlib import Path
 import pytest
 
 from benchmarks import verify_engine, verify_hosts
-from llmprobe.facts.remote import RpcDevice, RpcServer
+from llmprobe.facts.remote import RpcDevice, RpcServer, of_answer
 from llmprobe.source import rpc_server
+from llmprobe.source.live import LiveSource
+from llmprobe.source.recording.recorder import Recorder
 
 pytestmark = pytest.mark.live
 
@@ -261,6 +263,19 @@ def test_nothing_that_listens_and_no_such_name_are_told_apart() -> None:
     assert rpc_server.ask("127.0.0.1", port).outcome == "refused"
     assert rpc_server.ask("nobody.invalid", port).outcome == "unresolved"
     assert rpc_server.ask("a" * 64, port).outcome == "unresolved"
+
+
+def test_the_machine_answers_for_a_server_and_what_is_given_for_it_is_not_sent() -> None:
+    """
+    A source is asked by the text that names a server; the recorder keeps the answer by that text.
+    """
+    with listening(current) as port, LiveSource() as source:
+        recorder = Recorder(source)
+        found = recorder.rpc(f"127.0.0.1:{port}=2x RTX 3090:cuda")
+
+    assert found.ok
+    assert len(of_answer(found).devices) == 2
+    assert recorder.recording().answers == {("rpc", f"127.0.0.1:{port}=2x RTX 3090:cuda"): found}
 
 
 @pytest.mark.engine

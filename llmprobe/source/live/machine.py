@@ -144,6 +144,10 @@ class LiveSource(Asking):
                 return self._within(limit_s + _SLACK_S, lambda: vulkan.ask(limit_s, self._children), method)
             case "measured":
                 return self._within(FILE_TIMEOUT_S, self._kept, method)
+            case "rpc":
+                from llmprobe.source import rpc_server
+
+                return rpc_server.answer(args[0])
             case "registry":
                 from llmprobe.source.live import registry
 

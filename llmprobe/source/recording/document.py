@@ -7,7 +7,7 @@ object with one. A file of several lines is a list of lines. Questions are kept 
     files, lists, links   by path
     commands              by the words, joined by blanks (a JSON list of them where a word has a blank)
     nvml                  by function, then by handle and further arguments ("" where there is none)
-    psutil, sysctl, env, http, winapi        by name or URL
+    psutil, sysctl, env, http, rpc, winapi   by name, URL or address
     registry              by key, then by name
     cpuinfo, metal, vulkan, measured         one answer
 
@@ -22,6 +22,7 @@ import msgspec
 from llmprobe._version import __version__
 from llmprobe.errors import RecordingError
 from llmprobe.facts.answer import Answer, Platform
+from llmprobe.facts.remote import RpcServer
 from llmprobe.harmless import harmless_json
 from llmprobe.words.message import message
 
@@ -37,6 +38,7 @@ _AREA = {
     "sysctl": "sysctl",
     "env": "env",
     "get": "http",
+    "rpc": "rpc",
     "nvml": "nvml",
     "registry": "registry",
     "winapi": "winapi",
@@ -53,6 +55,7 @@ _ONE_NAME = {
     "sysctl": "sysctl",
     "env": "env",
     "http": "get",
+    "rpc": "rpc",
     "winapi": "winapi",
 }
 _ONE_ANSWER = ("cpuinfo", "metal", "vulkan", "measured")
@@ -109,6 +112,7 @@ class _Document(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     sysctl: dict[str, Any] = {}
     env: dict[str, Any] = {}
     http: dict[str, Any] = {}
+    rpc: dict[str, Any] = {}
     registry: dict[str, dict[str, Any]] = {}
     winapi: dict[str, Any] = {}
 
@@ -241,6 +245,7 @@ _SHAPES: dict[str, type[Any] | Any] = {
     "metal": dict[str, Any],
     "vulkan": dict[str, Any],
     "measured": dict[str, Any],
+    "rpc": RpcServer,
 }
 
 

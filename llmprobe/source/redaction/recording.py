@@ -24,6 +24,7 @@ _SERIAL_KEY = re.compile(r"serial|asset_?tag|unique_?id", re.IGNORECASE)
 _VERSION_KEY = re.compile(r"version|vbios|driver|release", re.IGNORECASE)
 _USER_VARIABLES = frozenset({"USER", "LOGNAME", "USERNAME", "SUDO_USER"})
 _HOST_VARIABLES = frozenset({"HOSTNAME", "HOST", "COMPUTERNAME", "USERDOMAIN"})
+_ADDRESS = re.compile(r"[0-9.]+|localhost")
 _WORD = re.compile(r"[A-Za-z]+")
 _OF_OUR_OWN = frozenset({"registry"})
 """Methods whose questions are written in this program, among them ids of classes that look like a machine's own."""
@@ -88,6 +89,9 @@ def _learn(question: Question, answer: Answer, secrets: Placeholders) -> None:
     for text in (*(() if method in _OF_OUR_OWN else args), *_texts(value), answer.detail or ""):
         secrets.add_homes(text)
         secrets.add_ids(text)
+    if method == "rpc" and not _ADDRESS.fullmatch(host := args[0].partition(":")[0]):
+        for word in words_of_host(host):
+            secrets.add_word("host", word)
     if method == "read" and isinstance(value, str):
         learn(args[0], value, secrets)
     elif method == "env" and isinstance(value, str):

@@ -4,6 +4,7 @@ The machines that are named, asked at the same time: each answers, or says by it
 
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import chain
 from pathlib import Path
 
 import msgspec
@@ -23,7 +24,7 @@ from llmprobe.source.model_files import small
 from llmprobe.source.recording import decode
 from llmprobe.source.recording.files import USUAL_NAME, read_recording
 from llmprobe.source.recording.replay import Replay
-from llmprobe.tasks.fleet.listening import by_address, look
+from llmprobe.tasks.fleet.listening import by_address, look, recorded
 from llmprobe.tasks.fleet.seen import Seen
 from llmprobe.words.message import Message, message
 
@@ -91,18 +92,18 @@ def seen(named: Named) -> tuple[Seen, ...]:
     servers = by_address(named.rpc)
     program = None if named.program is None else _program(named.program)
     children = Children()
-    questions: list[tuple[str, HostOrigin, Callable[[], Seen]]] = []
+    questions: list[Callable[[], Iterable[Seen]]] = []
     for path in named.recordings:
-        questions += [(name, "recording", _of_file(name, file)) for name, file in _files(path)]
+        questions += [_of_file(name, file) for name, file in _files(path)]
     for host in named.ssh:
-        questions.append((host, "ssh", _over_ssh(host, named.wait_s, children, program)))
+        questions.append(_over_ssh(host, named.wait_s, children, program))
     try:
         for expression in named.slurm:
-            for node in _slurm_nodes(expression, named.wait_s, children):
-                questions.append((node, "slurm", _on_slurm(node, named.wait_s, children)))
+            nodes = _slurm_nodes(expression, named.wait_s, children)
+            questions += [_on_slurm(node, named.wait_s, children) for node in nodes]
         if servers and not (questions or named.kubernetes or named.nodes or named.ray is not None):
-            questions.append((HERE, "here", _here))
-        questions += [(given[0].address, "rpc-server", _listening(given, named.wait_s)) for given in servers]
+            questions.append(_here)
+        questions += [_listening(given, named.wait_s) for given in servers]
         labelled = (*_labelled(named, children), *_of_ray(named))
         if not questions and not labelled:
             raise UsageError(message("error.fleet-of-nobody"), hint=message("hint.fleet-of-nobody"))
@@ -111,11 +112,11 @@ def seen(named: Named) -> tuple[Seen, ...]:
         children.end()
 
 
-def _asked(questions: Sequence[tuple[str, HostOrigin, Callable[[], Seen]]]) -> Iterable[Seen]:
+def _asked(questions: Sequence[Callable[[], Iterable[Seen]]]) -> Iterable[Seen]:
     if not questions:
         return ()
     with ThreadPoolExecutor(max_workers=min(len(questions), MOST_AT_ONCE)) as pool:
-        return tuple(pool.map(lambda one: one[2](), questions))
+        return tuple(chain.from_iterable(pool.map(lambda ask: ask(), questions)))
 
 
 def _own_names(found: Iterable[Seen]) -> tuple[Seen, ...]:
@@ -182,43 +183,41 @@ def _files(path: str) -> list[tuple[str, str]]:
     return found
 
 
-def _of_file(name: str, path: str) -> Callable[[], Seen]:
-    def look() -> Seen:
+def _of_file(name: str, path: str) -> Callable[[], Iterable[Seen]]:
+    def see() -> tuple[Seen, ...]:
         try:
-            machine = snapshot.collect(Replay(read_recording(path)), observers=engines.observers())
+            recording = read_recording(path)
+            machine = snapshot.collect(Replay(recording), observers=engines.observers())
         except RecordingError as error:
-            return Seen(name=name, origin="recording", problem=error.message, remedy=error.hint)
-        return Seen(name=name, origin="recording", machine=machine)
+            return (Seen(name=name, origin="recording", problem=error.message, remedy=error.hint),)
+        return Seen(name=name, origin="recording", machine=machine), *recorded(recording.answers)
 
-    return look
-
-
-def _here() -> Seen:
-    return Seen(name=HERE, origin="here", machine=snapshot.probe(observers=engines.observers()))
+    return see
 
 
-def _listening(given: Sequence[RpcGiven], wait_s: float) -> Callable[[], Seen]:
+def _here() -> tuple[Seen, ...]:
+    return (Seen(name=HERE, origin="here", machine=snapshot.probe(observers=engines.observers())),)
+
+
+def _listening(given: Sequence[RpcGiven], wait_s: float) -> Callable[[], Iterable[Seen]]:
     def ask(host: str, port: int) -> RpcServer:
         return rpc_server.ask(host, port, min(wait_s, rpc_server.ASKING_S))
 
-    return lambda: look(given, ask)
+    return lambda: (look(given, ask),)
 
 
 def _over_ssh(
     host: str, wait_s: float, children: Children, program: hosts.Program | None
-) -> Callable[[], Seen]:
-    def look() -> Seen:
+) -> Callable[[], Iterable[Seen]]:
+    def see() -> tuple[Seen, ...]:
         answer = hosts.over_ssh(host, wait_s, children, program=program)
-        return _recorded(host, "ssh", answer, wait_s, "" if program is None else program.made_for)
+        return (_recorded(host, "ssh", answer, wait_s, "" if program is None else program.made_for),)
 
-    return look
+    return see
 
 
-def _on_slurm(node: str, wait_s: float, children: Children) -> Callable[[], Seen]:
-    def look() -> Seen:
-        return _recorded(node, "slurm", hosts.on_slurm(node, wait_s, children), wait_s)
-
-    return look
+def _on_slurm(node: str, wait_s: float, children: Children) -> Callable[[], Iterable[Seen]]:
+    return lambda: (_recorded(node, "slurm", hosts.on_slurm(node, wait_s, children), wait_s),)
 
 
 def _slurm_nodes(expression: str, wait_s: float, children: Children) -> list[str]:

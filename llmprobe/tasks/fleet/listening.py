@@ -2,16 +2,17 @@
 Machines of which an rpc-server is known: what it tells of its devices, which is their memory and nothing else.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
 
 from llmprobe.advise.together import Serving
 from llmprobe.errors import UsageError
+from llmprobe.facts.answer import Answer
 from llmprobe.facts.backends import PROCESSOR, SERVED
 from llmprobe.facts.machine import Accelerator, Host, Limit, MemoryPool, Snapshot
-from llmprobe.facts.remote import PROTOCOL, RpcServer, readable
+from llmprobe.facts.remote import PROTOCOL, RpcServer, of_answer, readable
 from llmprobe.machine.hypothetical import card_of_row
 from llmprobe.site.devices import device_of
 from llmprobe.site.remote import Ask, RemoteDevice, dotted, problem_of, told_devices
@@ -56,6 +57,21 @@ def look(given: Sequence[RpcGiven], ask: Ask) -> Seen:
             ],
         )
     return told(first, ask(first.host, first.port))
+
+
+def recorded(answers: Mapping[tuple[str, ...], Answer]) -> tuple[Seen, ...]:
+    """
+    The servers whose answers are among those of a recording.
+    """
+    found = []
+    for (method, *args), answer in sorted(answers.items(), key=lambda one: one[0]):
+        if method != "rpc":
+            continue
+        try:
+            found.append(told(read_rpc(args[0]), of_answer(answer)))
+        except UsageError as error:
+            found.append(Seen(name=args[0], origin="rpc-server", problem=error.message, remedy=error.hint))
+    return tuple(found)
 
 
 def told(given: RpcGiven, server: RpcServer) -> Seen:

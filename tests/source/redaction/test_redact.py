@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from llmprobe.facts.answer import Answer, Platform
+from llmprobe.facts.remote import RpcServer, as_answer
 from llmprobe.source.recording import Question, Recording, encode
 from llmprobe.source.redaction import redact
 
@@ -472,3 +473,24 @@ def test_programs_on_an_adapter_are_well_known_ones_only() -> None:
     assert adapter["processes"][0]["name"] == "dwm.exe"
     assert "secret" not in adapter["processes"][1]["name"]
     assert [each["bytes"] for each in adapter["processes"]] == [7, 9]
+
+
+def test_the_machine_of_an_rpc_server_is_not_named() -> None:
+    """
+    Its name and its address are replaced wherever they stand; the card that was given for it, and its memory, stay.
+    """
+    server = RpcServer(outcome="ok", version=(8, 0, 0), devices=())
+    after = redacted(
+        {
+            ("rpc", "goldfinch.lan:50052=RTX 3090"): as_answer(server),
+            ("rpc", "10.20.30.40:50053"): as_answer(server),
+            ("rpc", "127.0.0.1:50054"): as_answer(server),
+            ("env", "NOTE"): Answer(value="see goldfinch, or 10 of them"),
+        }
+    )
+    asked = sorted(question[1] for question in after if question[0] == "rpc")
+
+    assert [one.partition(":")[2] for one in asked] == ["50054", "50053", "50052=RTX 3090"]
+    assert asked[:2] == ["127.0.0.1:50054", "192.0.2.1:50053"]
+    assert "goldfinch" not in str(after)
+    assert "10 of them" in str(after)

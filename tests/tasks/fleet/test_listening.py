@@ -4,6 +4,7 @@ of a plan and no machine by themselves.
 """
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -12,14 +13,17 @@ import pytest
 import llmprobe
 from llmprobe.errors import UsageError
 from llmprobe.facts import wire
+from llmprobe.facts.answer import Answer, Platform
 from llmprobe.facts.fleet import FleetRecommendation
 from llmprobe.facts.machine import EngineOnMachine
-from llmprobe.facts.remote import RpcDevice, RpcServer
+from llmprobe.facts.remote import RpcDevice, RpcServer, as_answer, of_answer
+from llmprobe.source.recording import Recording, encode
 from llmprobe.tasks.fit import wishes_of
 from llmprobe.tasks.fleet.asking import asked
 from llmprobe.tasks.fleet.check import fleet
 from llmprobe.tasks.fleet.fit import fit_each
-from llmprobe.tasks.fleet.listening import by_address, look
+from llmprobe.tasks.fleet.hosts import Named, seen
+from llmprobe.tasks.fleet.listening import by_address, look, recorded
 from llmprobe.tasks.fleet.seen import Seen
 from llmprobe.units import GIB
 from llmprobe.words.message import message
@@ -290,3 +294,73 @@ def test_the_document_is_read_back() -> None:
     answer = fleet([member(ADDRESS, server(card(20))), member("a:1", RpcServer(outcome="silent"))])
 
     assert wire.decode(wire.encode(answer), type(answer)) == answer
+
+
+def test_a_recording_keeps_what_servers_told(tmp_path: Path) -> None:
+    """
+    Written and read back, each is the machine that it was when it was asked, with the card that was given, or says why
+    not; a text that is no server's is said to be none.
+    """
+    answers = {
+        "a:1=RTX 3090": server(card(20)),
+        "b:2:rocm": server(card(20), version=(3, 6, 1)),
+        "c:3": RpcServer(outcome="silent"),
+    }
+    written = Recording(
+        platform=Platform(system="linux", machine="x86_64"),
+        answers={("rpc", given): as_answer(answer) for given, answer in answers.items()},
+    )
+    path = tmp_path / "box.json"
+    path.write_text(encode(written), encoding="utf-8")
+
+    box, *found = seen(Named(recordings=(str(path),)))
+    assert box.origin == "recording"
+    assert found == [member(given, answer) for given, answer in answers.items()]
+    assert [one.protocol for one in found] == ["8.0.0", "3.6.1", None]
+    (none,) = recorded({("rpc", "nothing"): as_answer(answers["c:3"])})
+    assert none.problem is not None
+    assert none.problem.id == "error.rpc-not-a-device"
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"devices": [{"free_bytes": -1, "total_bytes": 1, "align": 1, "largest_bytes": None}]},
+        {"devices": [{"free_bytes": 1, "total_bytes": 1 << 51, "align": 1, "largest_bytes": None}]},
+        {"devices": [{"free_bytes": 1, "total_bytes": 1, "align": 1, "largest_bytes": None}] * 65},
+        {"version": [8, 0]},
+        {"version": [8, 0, 256]},
+        {"outcome": "fine"},
+    ],
+)
+def test_an_answer_that_no_server_gives_is_no_recording(changed: dict[str, Any], tmp_path: Path) -> None:
+    """One sentence names the file; where it is no answer of the server at all, the server tells nothing."""
+    value = {**msgspec.to_builtins(server(card(20))), **changed}
+    written = Recording(
+        platform=Platform(system="linux", machine="x86_64"), answers={("rpc", "a:1"): Answer(value=value)}
+    )
+    path = tmp_path / "box.json"
+    path.write_text(encode(written), encoding="utf-8")
+
+    (found,) = seen(Named(recordings=(str(path),)))
+    assert found.problem is not None
+    assert found.problem.id == "recording.invalid"
+    assert of_answer(Answer(status="timeout", value=value)) == RpcServer(outcome="unreachable")
+
+
+@pytest.mark.parametrize(
+    ("outcome", "status"),
+    [
+        ("ok", "ok"),
+        ("refused", "missing"),
+        ("unresolved", "missing"),
+        ("silent", "timeout"),
+        ("foreign", "failed"),
+    ],
+)
+def test_an_answer_has_the_status_of_every_source(outcome: Any, status: str) -> None:
+    """Nothing there, too slow and failed are different answers; what was seen comes back whole."""
+    found = RpcServer(outcome=outcome, version=(8, 0, 0))
+
+    assert as_answer(found).status == status
+    assert of_answer(as_answer(found)) == found
