@@ -4,11 +4,12 @@ The published results that the index of capability is fitted to, the fit, and th
 
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 
 from benchmarks.capability import fit as fitting
-from benchmarks.capability import rows, table
+from benchmarks.capability import index, rows, table
 from benchmarks.capability.fit import Observation
 from benchmarks.capability.index import fits
 from benchmarks.capability.models import models
@@ -230,6 +231,49 @@ def test_a_model_of_vectors_that_nobody_measured_has_no_place() -> None:
     assert {"bge-large-en-v1.5", "qwen3-embedding-8b"} <= placed
 
 
+def test_a_new_model_leaves_the_others_where_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    Two entries without results, the largest of its maker and the smallest of a maker of its own, move no index.
+    """
+    known = models()
+    one = known["qwen3.5-397b-a17b"]
+    new = [
+        msgspec.structs.replace(one, id="large", parameters=10**13, month=3.0),
+        msgspec.structs.replace(one, id="small", maker="nobody", family="new", parameters=10**7),
+    ]
+    seen = fitting.observations(rows.results())
+    before = {use.use: use.places() for use in fits(seen)}
+    for module in (fitting, index):
+        monkeypatch.setattr(module, "models", lambda: known | {model.id: model for model in new})
+
+    after = {use.use: use.places() for use in fits(seen)}
+
+    assert {place.entity[0] for place in after["chat"]} - {place.entity[0] for place in before["chat"]} == {
+        "large",
+        "small",
+    }
+    for use, places in before.items():
+        stays = {place.entity: place for place in after[use]}
+        for place in places:
+            assert stays[place.entity].index == pytest.approx(place.index, abs=1e-6), (use, place.entity)
+            assert stays[place.entity].error == pytest.approx(place.error, abs=1e-6), (use, place.entity)
+
+
+@pytest.mark.parametrize("use", capability.USES)
+def test_an_index_is_the_score_expected_on_the_reference_test(use: str) -> None:
+    """
+    What the shipped scale reads an index as is what the fit expects of that model in the reference test.
+    """
+    (found,) = fits(fitting.observations(rows.results()), (use,))
+    test = index.REFERENCES[use]
+    unit = capability.reference(use).unit
+
+    for place in found.places():
+        expected = found.predicted(Observation(place.entity, test, 0.0, 1.0))
+        assert expected is not None
+        assert capability.reads_as_of(use, place.index) == pytest.approx(fitting.published(expected[0], unit))
+
+
 def test_the_stored_file_is_what_the_results_give() -> None:
     """
     Made again, the file says the same of every model, to a rounding; what was published is the same to the digit.
@@ -245,10 +289,10 @@ def test_the_stored_file_is_what_the_results_give() -> None:
     for model, uses in stored["models"].items():
         assert again["models"][model].keys() == uses.keys()
         for use in uses.keys() - {"kind"}:
-            for mode, (index, error, *others) in uses[use].items():
-                index_again, error_again, *others_again = again["models"][model][use][mode]
+            for mode, (position, error, *others) in uses[use].items():
+                position_again, error_again, *others_again = again["models"][model][use][mode]
                 assert others_again == others, (model, use)
-                assert index_again == pytest.approx(index, abs=0.25), (model, use)
+                assert position_again == pytest.approx(position, abs=0.25), (model, use)
                 assert error_again == pytest.approx(error, abs=0.25), (model, use)
 
 

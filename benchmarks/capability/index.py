@@ -4,7 +4,7 @@ The index of capability: one fit for all results, then one for each use, on one 
 
 from collections.abc import Sequence
 from functools import cached_property
-from math import hypot, inf
+from math import hypot
 
 import msgspec
 import numpy as np
@@ -33,6 +33,23 @@ REFERENCES: dict[str, Test] = {
     "embedding": ("MTEB(eng, v2) mean of tasks", "MTEB"),
 }
 """The test of each use that an index is read as: many models have it, by one measurer."""
+
+SCALES: dict[str, tuple[float, float]] = {
+    "chat": (7.230414, 0.636567),
+    "coding": (-1.264977, 1.572540),
+    "reasoning": (-0.316748, 0.996378),
+    "agent": (-1.656571, 1.704516),
+    "vision": (6.742656, 0.638210),
+    "japanese": (0.146967, 0.842824),
+    "long": (-3.159935, 1.967551),
+    "embedding": (0.446692, 0.261690),
+}
+"""
+The log odds that are expected in the reference test at an index of 50, and what 10 points more add to them.
+
+They never change, so that an index means the same score whatever else the catalog has. They are mean and standard
+deviation of the 444 models that it had in November 2026, each in its better mode.
+"""
 
 _WIDER = {"agent": 1.3, "long": 1.3}
 """Standard errors of these are too small by so much, by results that were hidden (``check``)."""
@@ -84,24 +101,17 @@ class UseFit(msgspec.Struct, frozen=True, dict=True):
             and (self.use != "embedding" or entity in self.measured)
         ]
 
-    @cached_property
-    def scale(self) -> tuple[float, float]:
-        """Mean and standard deviation of the models that have a place, each in its better mode: 50 and 10."""
-        best: dict[str, float] = {}
-        for entity in self.ranked:
-            best[entity[0]] = max(best.get(entity[0], -inf), float(self.fit.ability[self.number[entity]]))
-        return float(np.mean(list(best.values()))), float(np.std(list(best.values())))
-
     def places(self) -> list[Place]:
         """
-        Return where the entities stand.
+        Return where the entities stand, on the scale of the use.
         """
-        mean, sd = self.scale
+        level, slope, _ = self.reference
+        at_50, per_10 = SCALES[self.use]
         return [
             Place(
                 entity,
-                50 + 10 * (float(self.fit.ability[self.number[entity]]) - mean) / sd,
-                10 * float(self.errors[self.number[entity]]) / sd,
+                50 + 10 * (level + slope * float(self.fit.ability[self.number[entity]]) - at_50) / per_10,
+                10 * slope * float(self.errors[self.number[entity]]) / per_10,
             )
             for entity in self.ranked
         ]

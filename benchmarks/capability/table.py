@@ -15,15 +15,16 @@ from typing import Any
 
 import llmprobe
 from benchmarks.capability.fit import counts, observations
-from benchmarks.capability.index import REFERENCES, UseFit, fits
+from benchmarks.capability.index import REFERENCES, SCALES, fits
 from benchmarks.capability.models import models
 from benchmarks.capability.rows import MAKER, Result, benchmarks, results
 
 PATH = Path(llmprobe.__file__).parent / "data" / "capability.json"
 ABOUT = (
-    "An index per use and mode: 50 is the mean of the catalog, 10 its standard deviation; with its standard error, the "
-    "number of results of the use and of others, and a few of the published results themselves. Fitted by "
-    "benchmarks/capability to results.tsv, which names where each value was published. docs/capability.md explains it."
+    "An index per use and mode: 50 is the mean of the catalog of November 2026, 10 its standard deviation; with its "
+    "standard error, the number of results of the use and of others, and a few of the published results themselves. "
+    "Fitted by benchmarks/capability to results.tsv, which names where each value was published. docs/capability.md "
+    "explains it."
 )
 SOURCES = (
     "Artificial Analysis (artificialanalysis.ai), LMArena, LiveBench, Swallow LLM Leaderboard v2 (CC-BY-4.0), Open LLM "
@@ -114,19 +115,18 @@ def document() -> dict[str, Any]:
         "about": ABOUT,
         "source": SOURCES,
         "dated": max(row.date for row in results())[:7],
-        "uses": {use.use: _reference(use) for use in found},
+        "uses": {use.use: _reference(use.use) for use in found},
         "tests": [[*test, benchmarks()[test[0]].unit] for test in tests],
         "places": list(places),
         "models": entries,
     }
 
 
-def _reference(use: UseFit) -> dict[str, Any]:
-    test, measured_by = REFERENCES[use.use]
-    (level, slope, error), (mean, sd) = use.reference, use.scale
-    figures = {"a": level, "b": slope, "sigma": error, "mean": mean, "sd": sd}
-    named = {"test": test, "measured_by": measured_by, "unit": benchmarks()[test].unit}
-    return named | {name: round(value, 4) for name, value in figures.items()}
+def _reference(use: str) -> dict[str, Any]:
+    test, measured_by = REFERENCES[use]
+    at_50, per_10 = SCALES[use]
+    unit = benchmarks()[test].unit
+    return {"test": test, "measured_by": measured_by, "unit": unit, "at_50": at_50, "per_10": per_10}
 
 
 def text(content: dict[str, Any]) -> str:

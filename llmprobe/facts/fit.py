@@ -72,10 +72,10 @@ class Capability(msgspec.Struct, frozen=True, kw_only=True):
     """
     How good the full-precision model is at the use, by published results, in one ``mode``.
 
-    ``index`` has the mean of the catalog at 50 and its standard deviation at 10; ``low`` is the index less two standard
-    errors ``se``, by which models are ranked. ``reads_as`` is the same position as a score of the reference ``test``,
-    in ``unit``, between ``reads_low`` and ``reads_high``; ``basis`` says what it rests on: three results or more of
-    the use (``measured``), fewer (``few rows``), results of other uses alone (``other uses``).
+    ``index`` has the mean of the catalog of November 2026 at 50 and its standard deviation at 10; ``low`` is the index
+    less two standard errors ``se``, by which models are ranked. ``reads_as`` is the same position as a score of the
+    reference ``test``, in ``unit``, between ``reads_low`` and ``reads_high``; ``basis`` says what it rests on: three
+    results or more of the use (``measured``), fewer (``few rows``), results of other uses alone (``other uses``).
     """
 
     mode: Mode

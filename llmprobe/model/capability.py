@@ -2,8 +2,8 @@
 How able a model is, by published results: a place on one scale per use, and a few of the results themselves.
 
 Reads ``data/capability.json``, which ``make capability`` writes from ``benchmarks/capability``. There each use has the
-test that its index is read as (``a`` and ``b``: log odds = a + b x ability; ``mean`` and ``sd``: index = 50 + 10 x
-(ability - mean) / sd), and each model ``[index, standard error, results of this use, other results, published]`` per
+test that its index is read as (log odds expected there = ``at_50`` + ``per_10`` x (index - 50) / 10, a scale that never
+changes), and each model ``[index, standard error, results of this use, other results, published]`` per
 use and mode (``t`` thinking, ``n`` not), where a published result is ``[test, value, month, place]`` by numbers of
 ``tests`` and ``places``.
 
@@ -60,10 +60,10 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     """
     Where a model stands for a use, in one mode.
 
-    ``index``: 50 is the mean of the catalog, 10 its standard deviation; ``se`` is the standard error in the same
-    unit, ``low`` the index less two of them: what to sort by. ``reads_as`` is the index as the score expected on the
-    reference test, ``reads_low`` and ``reads_high`` two standard errors below and above. ``rows`` results are of this
-    use and mode, ``other_rows`` all others of the model.
+    ``index``: 50 is the mean of the catalog of November 2026, 10 its standard deviation; ``se`` is the standard error
+    in the same unit, ``low`` the index less two of them: what to sort by. ``reads_as`` is the index as the score
+    expected on the reference test, ``reads_low`` and ``reads_high`` two standard errors below and above. ``rows``
+    results are of this use and mode, ``other_rows`` all others of the model.
     """
 
     index: float
@@ -108,7 +108,7 @@ def reads_as_of(use: str, index: float) -> float:
         KeyError: the use is none of ``USES``.
     """
     row = _data()["uses"][use]
-    odds = row["a"] + row["b"] * (row["mean"] + row["sd"] * (index - 50) / 10)
+    odds = row["at_50"] + row["per_10"] * (index - 50) / 10
     return float(odds * ELO if row["unit"] == "Elo" else 100 / (1 + exp(-odds)))
 
 
@@ -127,7 +127,7 @@ def index_of(use: str, score: float) -> float:
         odds = log(score / (100 - score))
     else:
         raise ValueError(f"no model is expected to have {score} %")
-    return float(50 + 10 * ((odds - row["a"]) / row["b"] - row["mean"]) / row["sd"])
+    return float(50 + 10 * (odds - row["at_50"]) / row["per_10"])
 
 
 def of(model: str, use: str) -> dict[Mode, Standing]:

@@ -1714,8 +1714,8 @@ SENTENCES: dict[str, str] = {
     "fit.left-out.as-wished": "{count} {count:model does|models do} not run here as wished",
     "fit.next": "{model} ({id}, {ability}) would need {missing_bytes:bytes} more memory as {quant}",
     "fit.points": "{model}: {points:.1f} points, {low:.1f} for ability and {worth:+.1f} for speed and loss",
-    "fit.balance": "Points are the ability (50 is the mean of the catalog, 10 its standard deviation, less two standard "
-    "errors), and {points_per_doubling:g} for each point of the balance of recommend",
+    "fit.balance": "Points are the ability (50 is the mean of the catalog of November 2026, 10 its standard deviation, "
+    "less two standard errors), and {points_per_doubling:g} for each point of the balance of recommend",
     "fit.context": "Every model is asked for {ctx_size} tokens of context",
     "fit.context-of-use": "Every model is asked for {ctx_size} tokens of context, as {use:use.} needs (-c sets another)",
     "fit.full-precision": "Results are of the original models, published up to {dated}; the last column is less what the "

@@ -1428,7 +1428,7 @@ SENTENCES: dict[str, str] = {
     "fit.left-out.as-wished": "ここでは希望どおりに動かないモデル{count}個",
     "fit.next": "{model}（{id}、{ability}）は、{quant} で動かすにはあと{missing_bytes:bytes}のメモリが必要です",
     "fit.points": "{model}: {points:.1f}点（能力{low:.1f}、速度と劣化{worth:+.1f}）",
-    "fit.balance": "点数は、能力（カタログの平均を50、標準偏差を10とし、標準誤差の2倍を引いた値）に、recommend の評価1点につき{points_per_doubling:g}点を加えたものです",
+    "fit.balance": "点数は、能力（2026年11月のカタログの平均を50、標準偏差を10とし、標準誤差の2倍を引いた値）に、recommend の評価1点につき{points_per_doubling:g}点を加えたものです",
     "fit.context": "どのモデルもコンテキスト長{ctx_size}トークンで比べています",
     "fit.context-of-use": "どのモデルも、{use:use.}に必要なコンテキスト長{ctx_size}トークンで比べています（-c で変更できます）",
     "fit.full-precision": "評価結果は元のモデルのもので、{dated}までに公開されたものです。最後の列は、量子化による想定の劣化を引いた値です",

@@ -9,7 +9,7 @@ import pytest
 from llmprobe import data
 from llmprobe.model import capability, catalog
 
-UNIT = {"a": 0.0, "b": 1.0, "mean": 0.0, "sd": 1.0}
+UNIT = {"at_50": 0.0, "per_10": 1.0}
 
 
 @pytest.fixture
@@ -21,7 +21,7 @@ def table(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
         "dated": "2026-10",
         "uses": {
             "coding": {"test": "Quiz", "measured_by": "Quizzers", "unit": "%", **UNIT},
-            "chat": {"test": "Duel", "measured_by": "Duellists", "unit": "Elo", **UNIT, "a": 7.0},
+            "chat": {"test": "Duel", "measured_by": "Duellists", "unit": "Elo", **UNIT, "at_50": 7.0},
         },
         "tests": [["Quiz", "maker", "%"]],
         "places": ["example.org/other", "example.org/quiz"],

@@ -14,7 +14,7 @@ from llmprobe.site.site import Site
 POINTS_PER_DOUBLING = 2.0
 """
 Points of the capability's index that a doubling of the speed is worth where speed counts in full: a fifth of the
-standard deviation of the catalog. Of two models that differ by less in ability the one that is twice as fast is first.
+standard deviation of its scale. Of two models that differ by less in ability the one that is twice as fast is first.
 """
 
 
