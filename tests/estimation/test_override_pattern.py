@@ -3,6 +3,7 @@ Patterns of ``-ot``: those that people write are searched for, those whose searc
 """
 
 import re
+from itertools import product
 
 import pytest
 
@@ -35,6 +36,12 @@ NAMES = (
         ".*?_up",
         "((((((((((ffn))))))))))",
         "[(.*)*]weight",
+        r"b.*k.*f.*_.*e.*p.*t",
+        r"blk\.(0|1|3)+\.ffn",
+        r"\.(1|33)\..*(up|down).*(exps|shexp).*w.*t",
+        r"blk.+\.ffn.+(up|gate)_.*?s.*x.*\.w",
+        r"^b.*\.(\d)\1\..*s",
+        r"(?i)BLK.*A.*Q.*T",
     ],
 )
 def test_a_pattern_finds_what_it_says(pattern: str) -> None:
@@ -56,6 +63,10 @@ def test_a_pattern_finds_what_it_says(pattern: str) -> None:
         "(.?){30}Z",
         ".?" * 30 + "Z",
         "a.*.*.*.*Z",
+        "[^q]*[^q]*[^q]*[^q]*[^q]*Z",
+        "(a|ab)+Z",
+        "(?:a|A)*Z",
+        ".*(.|..).*(.|..).*(.|..).*Z",
         "(.|.)" * 30 + "Z",
         "(" * 500,
         "x" * 5000,
@@ -69,6 +80,20 @@ def test_a_pattern_whose_search_may_not_end_is_refused(pattern: str) -> None:
         compiled(pattern)
 
     assert refused.value.message.id == "error.override-too-many-ways"
+
+
+def test_a_gap_that_stops_at_once_loses_no_name() -> None:
+    """
+    Python finds a text by the pattern as it is written exactly where it is found here, for every text of up to five
+    letters and every pattern of three pieces: those of one length, of several, of none, and alternatives.
+    """
+    texts = ["".join(letters) for length in range(6) for letters in product("abc", repeat=length)]
+    pieces = ["a", "ab", "(a|bc)", "(?:ab|b)", "b?", "[ab]c", "$", r"\b", "(?=b)", "c|a", "(?<!a)b"]
+    for first, gap, second, third in product(pieces, [".*", ".+?"], pieces, pieces):
+        pattern = f"{first}{gap}{second}.*{third}"
+        written, here = re.compile(pattern).search, compiled(pattern).search
+
+        assert [text for text in texts if here(text)] == [text for text in texts if written(text)], pattern
 
 
 @pytest.mark.parametrize("pattern", ["(", "[", "*a", "a)", "a{2}{3}", "(?<a"])
