@@ -52,6 +52,19 @@ _COMPUTER = re.compile(r"(?:nvidia\s+)?dgx[\s-]*([abh][1-3]00)\b(?!\s*x)(.*)", r
 """A DGX of these names has eight: https://docs.nvidia.com/dgx/ (user guides of DGX A100, H100/H200, B200, B300)."""
 _IN_A_COMPUTER = 8
 
+_BOARD = re.compile(
+    r"(?:([48])\s*[x×*]\s*)?(?:nvidia\s+)?hgx[\s-]*([abh][1-3]00)\b(?:[\s,]*\(?([48])[\s-]*gpus?\)?)?(.*?)"
+    r"(?:\s*[x×*]\s*([48]))?",
+    re.IGNORECASE,
+)
+"""
+A board of eight, or of four where the text says so (https://www.nvidia.com/en-us/data-center/hgx/): ``4x HGX H100``
+are four cards of one.
+"""
+
+_NESTED = re.compile(r"([0-9]{1,3})\s*[x×*]\s*\(([^()]+)\)|\(([^()]+)\)(?:\s*[x×*]\s*([0-9]{1,3}))?")
+"""``2x (2x 3090)``: a number of what is in the brackets."""
+
 _LAST = re.compile(
     r"[\s,;(-]+(?:(?:qty|quantity|count)[\s.:=]*([0-9]{1,4})|([0-9]{1,2})\s*(?:[x×*]|pcs?|pieces|units|cards|gpus))\.?\)?$",
     re.IGNORECASE,
@@ -65,6 +78,17 @@ def with_count_last(text: str) -> str:
     return _LAST.sub(lambda found: f" x{found[1] or found[2]}", text)
 
 
+def nested(text: str) -> tuple[int, str] | None:
+    """
+    How often a text asks for what it has in brackets, and that; None of other text.
+
+    >>> nested("2x (2x 3090)"), nested("(3090 + 3060) x2"), nested("2x RTX 3090 (24GB)")
+    ((2, '2x 3090'), (2, '3090 + 3060'), None)
+    """
+    found = _NESTED.fullmatch(text)
+    return None if found is None else (int(found[1] or found[4] or 1), found[2] or found[3])
+
+
 def counted(text: str) -> Iterator[tuple[int, str]]:
     """
     The ways to read a text as a number of GPUs and a name, the likeliest first.
@@ -72,6 +96,9 @@ def counted(text: str) -> Iterator[tuple[int, str]]:
     computer = _COMPUTER.fullmatch(text)
     if computer is not None:
         yield _IN_A_COMPUTER, f"{computer[1]}{computer[2]}"
+    board = _BOARD.fullmatch(text)
+    if board is not None:
+        yield int(board[1] or board[3] or board[5] or _IN_A_COMPUTER), f"{board[2]}{board[4]}"
     of_all = _SIZE_BEFORE.fullmatch(text)
     if of_all is not None:
         yield from ((number, f"{name} {of_all[1]}") for number, name in counted(of_all[2]))

@@ -12,8 +12,8 @@ from typing import Literal
 import msgspec
 
 from llmprobe.errors import UsageError
-from llmprobe.machine.gpu_counts import counted, with_count_last
-from llmprobe.machine.gpu_near import near
+from llmprobe.machine.gpu_counts import counted, nested, with_count_last
+from llmprobe.machine.gpu_near import refuse_link, unknown
 from llmprobe.machine.gpu_spelling import (
     cores_in,
     only_size,
@@ -93,7 +93,6 @@ _VENDOR_WORDS: dict[str, Literal["nvidia", "amd", "intel"]] = {
 _CLOSE = 0.08
 _EXACT = 0.01
 _LARGEST_GB = 4096
-_NEAREST = 4
 _LONGEST = 1000
 """Letters of a text: sixteen names of the longest kind. What is read in many ways takes long with more."""
 
@@ -136,6 +135,8 @@ def wanted_gpus(text: str) -> tuple[Wanted, ...]:
         )
     stripped = plain(text)
     stripped = with_count_last(_LINKED.sub(" ", stripped).strip() or stripped)
+    if (inside := nested(stripped)) is not None:
+        return _times(*inside)
     if stripped.lower() in _NONE:
         return ()
     parts = [part for part in _SEVERAL.split(stripped) if part]
@@ -162,7 +163,18 @@ def too_many_gpus(count: int) -> UsageError:
     )
 
 
+def _times(count: int, text: str) -> tuple[Wanted, ...]:
+    found = wanted_gpus(text)
+    if count * len(found) > MOST_GPUS:
+        raise too_many_gpus(count * len(found))
+    return found * count
+
+
 def _of_one_kind(text: str) -> tuple[Wanted, ...]:
+    if (inside := nested(text)) is not None:
+        return _times(*inside)
+    if (linked := link_in(text)) is not None:
+        refuse_link(text, *linked)
     readings = tuple(counted(text))
     described = ":" in text
     for count, name in (*readings, (1, text)) if described else ((1, text), *readings):
@@ -176,7 +188,7 @@ def _of_one_kind(text: str) -> tuple[Wanted, ...]:
         return (found,) * count
     if not spelling(text).core:
         raise UsageError(message("error.no-gpu-in-text", text=text), hint=message("hint.gpu-spelling"))
-    raise _unknown(next((name for count, name in readings if count != 1), text))
+    raise unknown(next((name for count, name in readings if count != 1), text))
 
 
 def _resolved(text: str, count: int = 1) -> Wanted | None:
@@ -352,22 +364,6 @@ def _size_of(text: str, size_gb: float) -> float:
 def _vendor_of(name: str) -> Literal["nvidia", "amd", "intel", "other"]:
     words = re.findall(r"[a-z]+", name.lower())
     return next((_VENDOR_WORDS[word] for word in words if word in _VENDOR_WORDS), "other")
-
-
-def _unknown(name: str) -> UsageError:
-    nearest = near(name, _NEAREST)
-    without = without_size(name)
-    if (linked := link_in(name)) is not None and rows_spelled(linked[0]):
-        return UsageError(
-            message("error.gpu-unknown", name=name),
-            hint=message("hint.gpu-linked", name=linked[0], link=linked[1]),
-        )
-    return UsageError(
-        message("error.gpu-unknown", name=name),
-        hint=message("hint.gpu-nearest", names=nearest, name=without)
-        if nearest
-        else message("hint.gpu-unlisted", name=without),
-    )
 
 
 def _is_size(given_gb: float, sold_gb: int) -> bool:

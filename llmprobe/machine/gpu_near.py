@@ -2,13 +2,43 @@
 Which GPUs of the table a text that names none of them may mean.
 """
 
-from llmprobe.machine.gpu_spelling import spelling
+from llmprobe.errors import UsageError
+from llmprobe.machine.gpu_counts import counted
+from llmprobe.machine.gpu_spelling import rows_spelled, spelling, without_size
 from llmprobe.machine.gpu_table import rows
+from llmprobe.words.message import message
+
+_NEAREST = 4
 
 _TIERS = frozenset(
     ("pro", "max", "ultra", "super", "ti", "xt", "laptop", "server", *"abcdefghijklmnopqrstuvwxyz0123456789")
 )
 """Words that products of every kind share: alone they make no name alike."""
+
+
+def refuse_link(text: str, name: str, link: str) -> None:
+    """
+    Refuse a link behind a name that is known: its lanes are no number of cards, and an option takes it.
+    """
+    if any(rows_spelled(each) for each in (name, *(each for _, each in counted(name)))):
+        raise UsageError(
+            message("error.gpu-with-link", text=text),
+            hint=message("hint.gpu-linked", name=name, link=link),
+        )
+
+
+def unknown(name: str) -> UsageError:
+    """
+    The refusal of a name that no row has, with the nearest ones.
+    """
+    nearest = near(name, _NEAREST)
+    without = without_size(name)
+    return UsageError(
+        message("error.gpu-unknown", name=name),
+        hint=message("hint.gpu-nearest", names=nearest, name=without)
+        if nearest
+        else message("hint.gpu-unlisted", name=without),
+    )
 
 
 def near(text: str, most: int) -> tuple[str, ...]:

@@ -1,5 +1,7 @@
 """
 How a text says that a card is connected, which no name of a card says: ``RTX 4090 via Thunderbolt``.
+
+What carries PCIe to a card in a case of its own is a word of ``--pcie`` as well.
 """
 
 import re
@@ -15,6 +17,13 @@ What carries PCIe to a card in a case of its own, and what arrives there: a tunn
 """
 _PCIE = re.compile(r"(?i)\bpci-?e(?:xpress)? ?(?:gen ?)?([1-7])(?:\.0)? ?x ?(1|2|4|8|16)\b")
 _JOINING = re.compile(r"(?i)\b(?:via|over|by|through|on|at|with|using)\s*$|[\s(,]+$")
+
+
+def link_named(text: str) -> str | None:
+    """
+    The link of a text that is its name alone, as ``--pcie`` takes it: ``Thunderbolt 4``; None of other text.
+    """
+    return next((link for pattern, link in _CASES if pattern.fullmatch(text.strip())), None)
 
 
 def link_in(text: str) -> tuple[str, str] | None:

@@ -9,6 +9,7 @@ import msgspec
 
 from llmprobe.errors import UsageError
 from llmprobe.facts.machine import Link
+from llmprobe.machine.link_spelling import link_named
 from llmprobe.words.message import message
 
 LANE_BYTES_PER_S = {
@@ -68,14 +69,15 @@ _LANES = (1, 2, 4, 8, 16)
 
 def parse_slots(text: str) -> tuple[Slot, ...]:
     """
-    Slots as people write them: ``4x8`` (generation 4, 8 lanes), ``PCIe 4.0 x16``, ``x4``; several separated by commas.
+    Slots as people write them: ``4x8`` (generation 4, 8 lanes), ``PCIe 4.0 x16``, ``x4``, ``Thunderbolt 4``,
+    ``OCuLink``; several separated by commas.
 
     Raises:
         UsageError: a part names no generation from 1 to 6 and no lanes that there are.
     """
     slots = []
     for part in re.split(r"[,+]", unicodedata.normalize("NFKC", text)):
-        found = re.fullmatch(_WRITTEN, part)
+        found = re.fullmatch(_WRITTEN, link_named(part) or part)
         slot = Slot() if found is None else Slot(generation=_int(found[1]), lanes=_int(found[2] or found[3]))
         if slot == Slot() or slot.lanes not in (None, *_LANES):
             raise UsageError(message("error.pcie-spelling", given=text), hint=message("hint.pcie-spelling"))

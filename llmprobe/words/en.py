@@ -445,6 +445,7 @@ SENTENCES: dict[str, str] = {
     # - hypothetical machines
     "error.gpu-unknown": "no GPU named '{name}' is in the table",
     "hint.gpu-nearest": "the nearest names are {names:list}; for an unlisted card add its memory: '{name}:24GB'",
+    "error.gpu-with-link": "'{text}' names a GPU and how it is connected",
     "hint.gpu-linked": "give the link of a card beside its name: --gpu '{name}' --pcie {link}",
     "hint.gpu-unlisted": "write the name as its maker does, or add the memory of an unlisted card: '{name}:24GB'",
     "error.no-gpu-in-text": "'{text}' names no GPU",
@@ -487,7 +488,8 @@ SENTENCES: dict[str, str] = {
     "error.ram-bandwidth": "'{given}' is no bandwidth",
     "hint.ram-bandwidth": "write it as 80GB/s",
     "error.pcie-spelling": "'{given}' is no PCIe link",
-    "hint.pcie-spelling": "write generation and lanes of the slot ('4x8'); one for all cards, or one for each ('5x16,4x4')",
+    "hint.pcie-spelling": "write generation and lanes of the slot ('4x8'), 'thunderbolt' or 'oculink'; one for all cards, or one for each "
+    "('5x16,4x4')",
     "error.pcie-count": "{slots} PCIe links for {gpus} {gpus:GPU|GPUs}",
     "error.pcie-without-card": "there is no card that a PCIe link could be for",
     "hint.pcie-without-card": "leave out --pcie: a chip that shares memory needs no link",
@@ -2933,7 +2935,7 @@ SENTENCES: dict[str, str] = {
     "help.ram-bandwidth": "Peak bandwidth of that RAM, such as 80GB/s.",
     "help.cpu": 'Processor of the hypothetical machine, such as "Ryzen 9 7950X": its cores, memory channels and speed.',
     "help.cores": "Cores of that processor, such as 16.",
-    "help.pcie": "PCIe link of the cards, such as 4x8 (generation 4, 8 lanes); or one for each: 5x16,4x4.",
+    "help.pcie": "PCIe link of the cards, such as 4x8 (generation 4, 8 lanes), thunderbolt or oculink; or one for each: 5x16,4x4.",
     "help.wired-limit": "Memory that the GPU of a hypothetical Mac (iogpu.wired_limit_mb) or AMD chip (ttm.pages_limit) "
     "may use, such as 56GB.",
     "help.lang": "Language of all texts, such as en (default: that of LC_ALL, LC_MESSAGES or LANG).",

@@ -7,6 +7,7 @@ import pytest
 from llmprobe.errors import UsageError
 from llmprobe.machine.hypothetical import hypothetical
 from llmprobe.machine.link_spelling import link_in
+from llmprobe.machine.pcie import Slot, parse_slots
 from llmprobe.units import GIB
 
 
@@ -34,6 +35,32 @@ def test_what_says_no_link_has_none(text: str) -> None:
     A form of a card is no link, nor is one without a card.
     """
     assert link_in(text) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "slot"),
+    [
+        ("thunderbolt", Slot(generation=3, lanes=4)),
+        (" Thunderbolt 4", Slot(generation=3, lanes=4)),
+        ("usb4", Slot(generation=3, lanes=4)),
+        ("TB5", Slot(generation=4, lanes=4)),
+        ("OCuLink", Slot(generation=4, lanes=4)),
+    ],
+)
+def test_a_link_of_a_box_is_a_word_of_pcie(text: str, slot: Slot) -> None:
+    """
+    Alone, and among others.
+    """
+    assert parse_slots(text) == (slot,)
+    assert parse_slots(f"4x16,{text}") == (Slot(generation=4, lanes=16), slot)
+
+
+def test_a_word_behind_a_link_is_none() -> None:
+    """
+    As any other text that is no slot.
+    """
+    with pytest.raises(UsageError, match="no PCIe link"):
+        parse_slots("thunderbolt dock")
 
 
 def test_the_hint_names_the_option_where_the_rest_is_a_card() -> None:
