@@ -2459,7 +2459,7 @@ SENTENCES: dict[str, str] = {
     "page.pid": "PID {pid}",
     "page.errors-in-watch": "Errors (details: llmprobe check)",
     # pages: models
-    "page.model-meant": "'{query}' means {model}; models whose names contain it follow",
+    "page.model-meant": "'{query}' means {model}[; {others} more {others:model has it in its name|models have it in their names}]",
     "page.model": "model",
     "page.parameters": "parameters",
     "page.active": "active",

@@ -2079,7 +2079,7 @@ SENTENCES: dict[str, str] = {
     "page.pid": "PID {pid}",
     "page.errors-in-watch": "エラー（詳細: llmprobe check）",
     # pages: models
-    "page.model-meant": "「{query}」は{model}を指します。続けて、名前にこれを含むモデルを示します",
+    "page.model-meant": "「{query}」は{model}を指します[。名前にこれを含むモデルがほかに{others}個あります]",
     "page.model": "モデル",
     "page.parameters": "パラメータ",
     "page.active": "アクティブ",

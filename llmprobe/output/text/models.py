@@ -13,8 +13,11 @@ def show(page: Page, found: ModelList) -> None:
     """
     Print the models that were found, in the catalog's order; the one that a name is taken for comes first.
     """
-    if found.meant is not None:
-        page.line(message("page.model-meant", query=found.query, model=found.meant), hang=2)
+    if found.meant is not None and found.query != found.meant:
+        others = len(found.models) - 1
+        page.line(
+            message("page.model-meant", query=found.query, model=found.meant, others=others or None), hang=2
+        )
         page.blank()
     names = (
         message("page.parameters"),
