@@ -138,6 +138,28 @@ def format_count(count: int) -> str:
     return f"{count / 1e6:.0f}M" if count >= 1_000_000 else f"{count / 1e3:.0f}K"
 
 
+def format_pace(tokens_per_s: float) -> str:
+    """
+    Tokens per second with two significant digits, from a thousand on in hundreds: ``0.31``, ``4.2``, ``38``, ``1200``.
+    """
+    if tokens_per_s < 0.995:
+        return f"{tokens_per_s:.2f}"
+    if tokens_per_s >= 1000:
+        return f"{round(tokens_per_s, -2):.0f}"
+    return f"{tokens_per_s:.1f}" if tokens_per_s < 9.95 else f"{tokens_per_s:.0f}"
+
+
+def format_seconds(seconds: float) -> str:
+    """
+    A time in the unit that suits it: ``9.2 s``, ``92 s``, ``15 min``, ``2.5 h``.
+    """
+    if seconds < 9.95:
+        return f"{seconds:.1f} s"
+    if seconds < 600:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
+
+
 def whole_number(text: str) -> int | None:
     """
     The number that the text of a file, a process or a server is, None for anything else.

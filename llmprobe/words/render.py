@@ -30,7 +30,7 @@ from importlib import import_module
 import msgspec
 
 from llmprobe.harmless import harmless_command, harmless_name
-from llmprobe.units import GIB, format_bytes, format_count, format_rate
+from llmprobe.units import GIB, format_bytes, format_count, format_pace, format_rate, format_seconds
 from llmprobe.words.message import Message, Value
 
 DEFAULT_LANGUAGE = "en"
@@ -233,22 +233,6 @@ def placeholders(sentence: str) -> frozenset[str]:
     return frozenset(_names(_parsed(sentence)))
 
 
-def _pace(tokens_per_s: float) -> str:
-    if tokens_per_s < 1:
-        return f"{tokens_per_s:.2f}"
-    if tokens_per_s >= 1000:
-        return f"{round(tokens_per_s, -2):.0f}"
-    return f"{tokens_per_s:.1f}" if tokens_per_s < 9.95 else f"{tokens_per_s:.0f}"
-
-
-def _seconds(seconds: float) -> str:
-    if seconds < 9.95:
-        return f"{seconds:.1f} s"
-    if seconds < 600:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
-
-
 def _gib(count: int | float) -> str:
     value = count / GIB
     if count == 0 or value >= 1000:
@@ -273,8 +257,8 @@ _FORMS: dict[str, Callable[[int | float], str]] = {
     "bytes": lambda value: format_bytes(int(value)),
     "rate": format_rate,
     "count": lambda value: format_count(int(value)),
-    "pace": _pace,
-    "seconds": _seconds,
+    "pace": format_pace,
+    "seconds": format_seconds,
     "gib": _gib,
     "money": _money,
     "tokens": _tokens,

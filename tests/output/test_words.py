@@ -36,7 +36,8 @@ def test_gib_keeps_unknown_zero_and_tiny_apart(count: int | None, text: str) -> 
     ("value", "text"),
     [
         (0.314, "0.31"),
-        (0.996, "1.00"),
+        (0.994, "0.99"),
+        (0.996, "1.0"),
         (2.64, "2.6"),
         (9.96, "10"),
         (38.4, "38"),

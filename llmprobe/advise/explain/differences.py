@@ -8,6 +8,7 @@ from llmprobe.advise.choose.problem import Problem
 from llmprobe.advise.choose.weighing import Candidate
 from llmprobe.facts.estimate import Range, Speed
 from llmprobe.facts.recommendation import Choice
+from llmprobe.units import format_pace, format_seconds
 from llmprobe.words.message import Message, message
 
 SAME_SPEED = 0.02
@@ -119,7 +120,7 @@ def _answer(other: Outline, now: Outline) -> list[Message]:
     """
     if other.answer_s is None or not now.answer_s:
         return []
-    if abs(other.answer_s - now.answer_s) <= SAME_SPEED * now.answer_s:
+    if same_time(other.answer_s, now.answer_s):
         return []
     return [message("difference.answer", seconds=other.answer_s, instead_seconds=now.answer_s)]
 
@@ -192,7 +193,20 @@ def _differ_at_full_only(speed: Speed, before: Speed) -> bool:
 
 
 def _is_same(speed: Range, before: Range) -> bool:
-    return abs(speed.likely - before.likely) <= SAME_SPEED * before.likely
+    """
+    Whether two speeds differ by too little to tell, or by less than is printed of them.
+    """
+    near = abs(speed.likely - before.likely) <= SAME_SPEED * before.likely
+    return near or format_pace(speed.likely) == format_pace(before.likely)
+
+
+def same_time(seconds: float, before_s: float) -> bool:
+    """
+    Whether two times differ by too little to tell, or by less than is printed of them.
+    """
+    return abs(seconds - before_s) <= SAME_SPEED * before_s or format_seconds(seconds) == format_seconds(
+        before_s
+    )
 
 
 def _turns(speed: Speed, before: Speed) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from math import inf
 
 from llmprobe.advise.choose.balance import HARDLY
-from llmprobe.advise.explain.differences import in_short, of_choice, pace
+from llmprobe.advise.explain.differences import in_short, of_choice, pace, same_time
 from llmprobe.advise.upgrade.change import Change
 from llmprobe.facts.upgrade import Reached, SecondCard, Step
 from llmprobe.machine.prices import price_of
@@ -90,13 +90,10 @@ def outcome(change: Change, before: Reached | None, after: Reached | None) -> Me
             pace=pace(speed, before.choice.speed.generation_tokens_per_s),
         )
     now = of_choice(before.choice)
-    waits = choice.answer_s is not None and now.answer_s is not None and choice.answer_s != now.answer_s
-    return message(
-        "upgrade.then",
-        choice=in_short(choice, now),
-        seconds=choice.answer_s if waits else None,
-        instead_seconds=now.answer_s if waits else None,
-    )
+    seconds, instead = choice.answer_s, now.answer_s
+    if seconds is None or instead is None or same_time(seconds, instead):
+        return message("upgrade.then", choice=in_short(choice, now), seconds=None, instead_seconds=None)
+    return message("upgrade.then", choice=in_short(choice, now), seconds=seconds, instead_seconds=instead)
 
 
 def in_order(steps: list[Step]) -> tuple[Step, ...]:
