@@ -11,7 +11,7 @@ import pytest
 
 from llmprobe.errors import ModelError
 from llmprobe.model import catalog
-from llmprobe.model.names import Index, matching, resolve, split_quant, words
+from llmprobe.model.names import Index, matching, nearest, resolve, split_quant, words
 from llmprobe.words.message import message
 from tests.model.name_tables import AMBIGUOUS, ASSUMED, CLOUD, EXACT, NOTED, OTHERS, UNKNOWN, rows
 
@@ -119,6 +119,16 @@ def test_what_was_typed_is_not_replaced(typed: str, near: str) -> None:
     assert caught.value.message.id == "error.model-unknown"
     assert caught.value.hint is not None
     assert set(near.split()) <= set(caught.value.hint.values["names"])  # type: ignore[arg-type]
+
+
+def test_a_family_that_was_not_typed_comes_behind() -> None:
+    """
+    Hermes 3 Llama 3.1 405B shares one word more with a Llama 3 of 405B than Llama 3.1 405B does, and is another model.
+    """
+    near = nearest("llama 3 405b", INDEX, 20)
+
+    assert near.index("llama-3.1-405b-instruct") < near.index("hermes-3-llama-3.1-405b")
+    assert resolve("llama3-405b", INDEX).id == "llama-3.1-405b-instruct"
 
 
 @pytest.mark.parametrize("typed", ["nope", "hope", "xyz"])

@@ -15,6 +15,8 @@ _SHORT = 4
 """Words of so few letters share most of them by chance."""
 FAMILY = 4
 """What a family that two names share weighs."""
+_EXTRA = 8
+"""A word that only the other name has takes away so small a part of what it weighs, but that of another family half."""
 
 
 def nearest(text: str, index: Index, count: int = SHOWN) -> tuple[str, ...]:
@@ -44,7 +46,7 @@ def _sharing(wanted: frozenset[str], index: Index) -> list[str]:
     for key, model in index.keys:
         common = key & wanted
         if says_a_family(common):
-            value = sum(map(weight, common)) - sum(map(weight, key - wanted)) / 8
+            value = sum(map(weight, common)) - sum(map(_taken_off, key - wanted))
             shared[model] = max(value, shared.get(model, value))
     return sorted(index.newest(shared), key=lambda model: -shared[model])
 
@@ -56,6 +58,10 @@ def weight(word: str) -> int:
     if any(pattern.fullmatch(word) for pattern in (NUMBER, SIZE, TOTAL)):
         return 2
     return 1 if tells_apart(word) or word in _KINDS else FAMILY
+
+
+def _taken_off(word: str) -> float:
+    return weight(word) / (2 if weight(word) == FAMILY else _EXTRA)
 
 
 def _spelled_alike(wanted: frozenset[str], index: Index) -> list[str]:
