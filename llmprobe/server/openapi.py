@@ -9,6 +9,7 @@ from typing import Any
 
 from llmprobe._version import __version__
 from llmprobe.facts import wire
+from llmprobe.facts.settings import SettingsOptions
 from llmprobe.server.questions import QUESTIONS, Asked
 
 _Schemas = Mapping[str, dict[str, Any]]
@@ -39,6 +40,8 @@ def openapi() -> dict[str, Any]:
     documents = ("snapshot", "models", *(asked.document for asked in QUESTIONS.values()), "error")
     kinds = [*(records[name] for name in documents), *(asked.body for asked in QUESTIONS.values())]
     refs, components = wire.json_schemas(kinds, _REF)
+    # A TypedDict, which msgspec cannot close itself; what answers refuses other names (``expect_known_settings``).
+    components[SettingsOptions.__name__]["additionalProperties"] = False
     by_kind = dict(zip(kinds, refs, strict=True))
     schemas = {name: by_kind[records[name]] for name in documents}
     return {

@@ -41,6 +41,18 @@ def test_it_describes_every_question() -> None:
     assert msgspec.json.encode(document) == client().get("/openapi.json").content
 
 
+def test_what_a_question_has_is_all_it_takes() -> None:
+    """
+    The bodies and the settings in them are closed: the server refuses other fields.
+    """
+    schemas = DOCUMENT["components"]["schemas"]
+    closed = {name for name, schema in schemas.items() if schema.get("additionalProperties") is False}
+
+    assert closed == {"Machine", "SettingsOptions", *(asked.body.__name__ for asked in QUESTIONS.values())}
+    unknown = client().post("/v1/estimate", json={"model": "qwen3-0.6b", "settings": {"ctx": 4096}})
+    assert unknown.status_code == 400
+
+
 @pytest.fixture(scope="module")
 def asked() -> TestClient:
     """
