@@ -210,7 +210,7 @@ def answer(content: bytes) -> Answer:
         return "refused" if _is_a_sentence(str(error)) else f"no sentence: {error!s:.80}"
     except (TooSlow, MemoryError) as error:
         return type(error).__name__
-    except Exception as error:  # noqa: BLE001  what it is must be told
+    except Exception as error:  # noqa: BLE001 - what it is must be told
         return f"{type(error).__name__} {_where(error)}"
     terms = [term.bytes for device in estimate.devices for term in device.terms]
     if any(not 0 <= size <= MOST_TERM_BYTES for size in terms) or not _can_be(spec):

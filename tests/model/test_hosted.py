@@ -32,12 +32,11 @@ def test_every_offer_is_of_a_known_model_and_dated() -> None:
     Models are in the catalog, months have come, sources are addresses, prices are above nothing, and what is read again
     costs no more than what is read.
     """
-    now = f"{date.today():%Y-%m}"  # noqa: DTZ011 - a month is near enough
     catalog = known().entries
     for row in whole_table().rows:
         assert row.model in catalog
         assert re.fullmatch(r"20\d\d-(0[1-9]|1[0-2])", row.month)
-        assert row.month <= now
+        assert row.month <= f"{A_DAY:%Y-%m}"
         assert whole_table().sources[row.source].startswith("https://")
         assert row.input > 0
         assert row.output > 0

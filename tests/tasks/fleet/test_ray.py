@@ -46,6 +46,16 @@ def cluster() -> Iterator[Any]:
 
 
 @pytest.fixture
+def victim(cluster: Any) -> Iterator[str]:
+    """The id of a fourth node, which is gone after the test, however that ends."""
+    fourth = cluster.add_node(**SMALL)
+    cluster.wait_for_nodes()
+    yield str(fourth.node_id)
+    cluster.remove_node(fourth)
+    cluster.wait_for_nodes()
+
+
+@pytest.fixture
 def address(cluster: Any) -> str:
     """The address of the cluster."""
     return str(cluster.address)
@@ -74,12 +84,9 @@ def test_what_a_node_finds_is_what_is_found_here(address: str) -> None:
 
 @needs_ray
 def test_a_node_that_dies_is_named_and_the_others_answer(
-    cluster: Any, monkeypatch: pytest.MonkeyPatch
+    address: str, victim: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The node whose own process is killed while it is asked is said to have died; nothing waits for it."""
-    fourth = cluster.add_node(**SMALL)
-    cluster.wait_for_nodes()
-    victim = fourth.node_id
 
     def record_or_die(wait_s: float) -> str:
         import ray
@@ -92,14 +99,12 @@ def test_a_node_that_dies_is_named_and_the_others_answer(
     monkeypatch.setattr(joined, "_recording", record_or_die)
     started = time.monotonic()
 
-    found = seen(Named(ray=cluster.address, wait_s=SHORT_PATIENCE_S))
+    found = seen(Named(ray=address, wait_s=SHORT_PATIENCE_S))
 
     assert time.monotonic() - started < 2 * PATIENCE_S
     problems = sorted(one.problem.id for one in found if one.problem is not None)
     assert problems in (["fleet.ray-died"], ["fleet.timeout"])
     assert sum(one.machine is not None for one in found) == NODES
-    cluster.remove_node(fourth)
-    cluster.wait_for_nodes()
 
 
 @needs_ray

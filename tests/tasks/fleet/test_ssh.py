@@ -9,7 +9,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -27,6 +26,68 @@ pytestmark = [
 ]
 
 
+RIGHTS = Path("/run/sshd")
+"""The folder into which sshd goes with no rights; Debian's is made when its service starts."""
+OURS = RIGHTS / "of-tests"
+STARTS = 5
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _may_run_a_server() -> Iterator[None]:
+    """
+    The folder that sshd needs, removed by the last process that needs it, if it was made here.
+    """
+    import fcntl
+
+    while True:
+        try:
+            RIGHTS.mkdir()
+            OURS.touch()
+        except FileExistsError:
+            pass
+        except OSError:
+            pytest.skip("only root may start Debian's sshd, which needs /run/sshd")
+        held = os.open(RIGHTS, os.O_RDONLY)
+        fcntl.flock(held, fcntl.LOCK_SH)
+        if RIGHTS.exists() and os.path.samestat(os.fstat(held), RIGHTS.stat()):
+            break
+        os.close(held)  # removed since by another process
+    yield
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        pass
+    else:
+        if OURS.exists():
+            OURS.unlink()
+            RIGHTS.rmdir()
+    os.close(held)
+
+
+def _started(folder: Path) -> tuple[subprocess.Popen[bytes], int]:
+    """
+    A server and its port: another one is tried where the port was taken since.
+    """
+    assert SSHD is not None
+    for _ in range(STARTS):
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        daemon = subprocess.Popen(
+            [SSHD, "-D", "-e", "-f", folder / "sshd_config", "-p", str(port)], stderr=subprocess.DEVNULL
+        )
+        for _ in range(200):
+            if daemon.poll() is not None:
+                break
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", port)) == 0:
+                    return daemon, port
+            time.sleep(0.05)
+        daemon.kill()
+        daemon.wait(timeout=10)
+    raise AssertionError("sshd does not start")
+
+
 @pytest.fixture
 def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """
@@ -38,15 +99,13 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
             ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", tmp_path / name], check=True, timeout=30
         )
     (tmp_path / "authorized").write_bytes((tmp_path / "user.pub").read_bytes())
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        port = taken.getsockname()[1]
     (tmp_path / "sshd_config").write_text(
-        f"ListenAddress 127.0.0.1\nPort {port}\nHostKey {tmp_path}/host\nAuthorizedKeysFile {tmp_path}/authorized\n"
+        f"ListenAddress 127.0.0.1\nHostKey {tmp_path}/host\nAuthorizedKeysFile {tmp_path}/authorized\n"
         f"PidFile {tmp_path}/sshd.pid\nUsePAM no\nStrictModes no\nPasswordAuthentication no\n"
         f"SetEnv PATH={tmp_path}/far:/usr/bin:/bin\n",
         encoding="utf-8",
     )
+    daemon, port = _started(tmp_path)
     own, foreign = ((tmp_path / f"{name}.pub").read_text().split()[:2] for name in ("host", "other"))
     (tmp_path / "known").write_text(f"box {' '.join(own)}\nstranger {' '.join(foreign)}\n", encoding="utf-8")
     (tmp_path / "config").write_text(
@@ -56,17 +115,8 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         encoding="utf-8",
     )
     (tmp_path / "far").mkdir()
-    with suppress(PermissionError):  # then it has no rights to give up there
-        Path("/run/sshd").mkdir(exist_ok=True)
-    assert SSHD is not None
-    daemon = subprocess.Popen([SSHD, "-D", "-e", "-f", tmp_path / "sshd_config"], stderr=subprocess.DEVNULL)
     ssh = shutil.which("ssh")
     put(tmp_path, "ssh", f'exec {ssh} -F {tmp_path}/config "$@"', monkeypatch)
-    for _ in range(200):
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                break
-        time.sleep(0.05)
     yield tmp_path
     daemon.terminate()
     daemon.wait(timeout=10)
@@ -76,14 +126,6 @@ def _install(folder: Path, script: str) -> None:
     program = folder / "far" / "llmprobe"
     program.write_text(f"#!/bin/sh\n{script}\n", encoding="utf-8")
     program.chmod(0o755)
-
-
-@pytest.fixture(autouse=True)
-def _may_run_a_server(tmp_path: Path) -> None:
-    try:
-        Path("/run/sshd").mkdir(exist_ok=True)
-    except OSError:
-        pytest.skip("only root may start Debian's sshd, which needs /run/sshd")
 
 
 def test_a_recording_is_made_there(server: Path) -> None:

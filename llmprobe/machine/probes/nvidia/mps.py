@@ -13,7 +13,7 @@ from llmprobe.machine.asking import Asker, as_text
 from llmprobe.words.message import message
 
 _VARIABLE = "CUDA_MPS_PINNED_DEVICE_MEM_LIMIT"
-_PIPES, _USUAL_PIPES = "CUDA_MPS_PIPE_DIRECTORY", "/tmp/nvidia-mps"  # noqa: S108
+_PIPES, _USUAL_PIPES = "CUDA_MPS_PIPE_DIRECTORY", "/tmp/nvidia-mps"  # noqa: S108 - where the service is
 _ENTRY = re.compile(r"\s*([0-9]{1,4})\s*=\s*([0-9]{1,9})\s*([GM])B?\s*", re.IGNORECASE)
 _UNITS = {"G": 1 << 30, "M": 1 << 20}
 
