@@ -140,7 +140,7 @@ class _Cards:
             yield self._added("first-card", row["gpu"])
 
     def _beside(self) -> Iterator[Change]:
-        largest, pool = max(self._there, key=lambda pair: pair[1].total_bytes or 0)
+        largest, pool = max(self._there, key=_size_and_speed)
         new = changed.copy_of(self._snapshot, largest)
         if self._slot is not None and new.accelerator.link is not None:
             new = msgspec.structs.replace(
@@ -171,10 +171,7 @@ class _Cards:
             yield self._added("other-card", gpu)
 
     def _instead(self) -> Iterator[Change]:
-        smallest, pool = min(
-            self._there,
-            key=lambda pair: (pair[1].total_bytes or 0, pair[0].bandwidth_bytes_per_s or 0),
-        )
+        smallest, pool = min(self._there, key=_size_and_speed)
         others = sum(one.total_bytes or 0 for card, one in self._there if card.id != smallest.id)
         rest = changed.without_card(self._snapshot, smallest)
         for row in self._by_size(_gib(pool) * WORTH_MORE_VRAM, others):
@@ -229,6 +226,14 @@ class _Cards:
         pool = self._snapshot.pool(card.pools[0])
         assert pool is not None
         return pool
+
+
+def _size_and_speed(there: tuple[Accelerator, MemoryPool]) -> tuple[int, int]:
+    """
+    The GiB of a card, and its bytes per second: drivers show cards of one size with a few MiB more or less.
+    """
+    card, pool = there
+    return _gib(pool), card.bandwidth_bytes_per_s or 0
 
 
 def _gib(pool: MemoryPool) -> int:
