@@ -11,11 +11,11 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from llmprobe.errors import UsageError
-from llmprobe.machine import control_groups, host_ram, hypothetical, memory_bus, vm_stat
+from llmprobe.machine import control_groups, host_ram, hypothetical, intel_memory, memory_bus, vm_stat
 from llmprobe.machine.asking import as_int
 from llmprobe.machine.cpu_list import parse_cpu_list
 from llmprobe.machine.kernel_release import kernel_version
-from llmprobe.machine.probes import apple, cgroup, cpu, disk, host, intel, memory
+from llmprobe.machine.probes import apple, cgroup, cpu, disk, host, memory
 from llmprobe.machine.probes.amd import access, topology
 from llmprobe.machine.probes.amd import visible as amd_visible
 from llmprobe.machine.probes.nvidia import device, presence, visible
@@ -55,8 +55,9 @@ PARSERS: tuple[Callable[[str], Any], ...] = (
     access.parse_override,
     topology.parse_properties,
     lambda text: topology.pci_address(topology.parse_properties(text)),
-    intel.parse_size,
-    lambda text: intel.parse_bar(text, 0),
+    intel_memory.parse_size,
+    intel_memory.parse_largest,
+    lambda text: intel_memory.parse_bar(text, 0),
     lambda text: memory_bus.bus(host.parse_udev_memory(text), processor=text, system=text),
     host.slots,
 )

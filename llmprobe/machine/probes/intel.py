@@ -15,10 +15,8 @@ Questions, in order (``<pci>`` is /sys/bus/pci/devices/<address> of each Intel d
     psutil:virtual_memory                              and what host_ram asks: of integrated ones that are used
     list:<pci>/drm                                     of the same, for renderDN
     run:test -w /dev/dri/<renderD…>                    of the same
-    list:<pci>                                         cards only from here; where the driver is xe, for tile0, …
-    read:<pci>/<tileN>/physical_vram_size_bytes        of each tile
-    list:<pci>/drm                                     where it is i915 or xe, for cardN and renderDN
-    read:<pci>/drm/<cardN>/lmem_total_bytes            where it is i915
+    what intel_memory asks                             cards only from here
+    list:<pci>/drm                                     where the driver is i915 or xe, for renderDN
     run:test -w /dev/dri/<renderD…>
     read:<pci>/resource
     link:<pci>                                         and what pci_link asks
@@ -31,8 +29,6 @@ Questions, in order (``<pci>`` is /sys/bus/pci/devices/<address> of each Intel d
     what oneapi asks                                   where a GPU has its driver
     list:<pci>                                         of each with the driver xe, where a variable is set
 """
-
-import re
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -56,6 +52,7 @@ from llmprobe.machine.host_ram import host_ram
 from llmprobe.machine.hwmon import Sensors, ask_sensors
 from llmprobe.machine.in_processors import INTEL_RATED
 from llmprobe.machine.intel_graphics import gains
+from llmprobe.machine.intel_memory import LMEM_BAR, ask_size, is_awake, parse_bar, row_by_window, tiles
 from llmprobe.machine.kernel_support import too_old
 from llmprobe.machine.pci_bus import PciDevice, display_devices
 from llmprobe.machine.pci_link import ask_link
@@ -68,9 +65,6 @@ PLATFORMS = frozenset({"linux"})
 VENDORS = (Vendor(name="intel", rank=2, in_processors=True),)
 
 VENDOR = "0x8086"
-_TILE = r"tile\d{1,2}"
-_REGION = r"0x([0-9a-f]{1,16}) 0x([0-9a-f]{1,16}) 0x[0-9a-f]{1,16}"
-_LMEM_BAR = 2
 _KEPT_PERCENT = 7
 """An Arc B580 of 12,216 MiB gives 11,605 MiB to one program at most, as xpu-smi prints it; others less."""
 _THROTTLE = "tile0/gt0/freq0/throttle"
@@ -110,7 +104,7 @@ def probe(source: Source) -> Probed:
         accelerator = _with_surroundings(ask, device, accelerator)
         accelerators.append(accelerator)
         drawn.append((device, accelerator))
-        pools += [_held(ask, device, pool) if _is_awake(ask, device) else pool] if pool else []
+        pools += [_held(ask, device, pool) if is_awake(ask, device) else pool] if pool else []
     return ask.probed(
         found=bool(accelerators),
         accelerators=tuple(accelerators),
@@ -140,28 +134,10 @@ def _oneapi(ask: Asker, found: list[tuple[PciDevice, Accelerator]]) -> OneApi | 
     if not is_set(ask):
         return UNSET
     driven.sort(key=lambda pair: (pair[1].integrated, pair[0].address))
-    tiles = [len(_tiles(ask, device)) if one.driver == "xe" else 1 for device, one in driven]
+    counts = [len(tiles(ask, device)) if one.driver == "xe" else 1 for device, one in driven]
     return ask_oneapi(
-        ask, [(pair[0].address, pair[1].name, count) for pair, count in zip(driven, tiles, strict=True)]
+        ask, [(pair[0].address, pair[1].name, count) for pair, count in zip(driven, counts, strict=True)]
     )
-
-
-def _tiles(ask: Asker, device: PciDevice) -> list[str]:
-    return [str(name) for name in items_of(ask.list(device.path)) if re.fullmatch(_TILE, str(name))]
-
-
-def parse_bar(text: str, number: int) -> int | None:
-    """
-    The size in bytes of one region of /sys/bus/pci/devices/<address>/resource: start, end and flags a line.
-
-    https://docs.kernel.org/PCI/sysfs-pci.html. A region that is not mapped is all zeros, and None here.
-    """
-    lines = text.lower().splitlines()
-    match = re.fullmatch(_REGION, lines[number].strip()) if number < len(lines) else None
-    if match is None:
-        return None
-    start, end = int(match[1], 16), int(match[2], 16)
-    return end - start + 1 if end > start else None
 
 
 def _integrated(ask: Asker, device: PciDevice, number: int) -> Accelerator:
@@ -220,11 +196,14 @@ def _sharing(ask: Asker, accelerator: str) -> Sharing:
 def _card(ask: Asker, device: PciDevice, number: int) -> tuple[Accelerator, MemoryPool | None]:
     name = marketing_name("intel", device.device, None)
     driver = _driver(ask, device)
-    total, evidence = _size(ask, device, driver)
+    total, evidence = ask_size(ask, device, driver)
     row = gpu_table.lookup(name, total) if name else None
+    window: tuple[str, ...] = ()
+    if name and total is None and row is None and driver in ("i915", "xe"):
+        row, window = row_by_window(ask, device, name)
     declared = total is None
     if declared and row is not None:
-        total, evidence = row.memory_bytes, (f"read:{device.path}/device",)
+        total, evidence = row.memory_bytes, (f"read:{device.path}/device", *window)
     pool = None if total is None else _pool(f"vram{number}", total, evidence, declared=declared)
     writable = _render_access(ask, device) if driver in ("i915", "xe") else None
     why_not = _without_kernel(ask, device, driver) or _why_not(driver, writable, pool)
@@ -274,11 +253,11 @@ def _with_surroundings(ask: Asker, device: PciDevice, card: Accelerator) -> Acce
     Sensors and reasons are read by the driver from the device, which wakes it: not to be asked of one that sleeps.
     """
     cited: dict[str, tuple[str, ...]] = {"state": (f"link:{device.path}/driver",)}
-    window = parse_bar(ask.text(f"{device.path}/resource") or "", _LMEM_BAR)
+    window = parse_bar(ask.text(f"{device.path}/resource") or "", LMEM_BAR)
     if window is not None:
         cited["window"] = (f"read:{device.path}/resource",)
     link, cited["link"] = ask_link(ask, device)
-    awake = _is_awake(ask, device)
+    awake = is_awake(ask, device)
     sensors = ask_sensors(ask, device.path) if awake else Sensors()
     cited["power"], cited["throttle"] = sensors.power_evidence, sensors.celsius_evidence
     reasons = None
@@ -298,11 +277,6 @@ def _with_surroundings(ask: Asker, device: PciDevice, card: Accelerator) -> Acce
         throttle=throttle,
         cited={name: evidence for name, evidence in cited.items() if evidence},
     )
-
-
-def _is_awake(ask: Asker, device: PciDevice) -> bool:
-    suspended = (ask.text(f"{device.path}/power/runtime_status") or "").strip() == "suspended"
-    return not suspended or as_text(ask.env("LLMPROBE_WAKE")) is not None
 
 
 def _held(ask: Asker, device: PciDevice, pool: MemoryPool) -> MemoryPool:
@@ -337,36 +311,6 @@ def _reasons(ask: Asker, device: PciDevice) -> tuple[ThrottleReason, ...] | None
 def _driver(ask: Asker, device: PciDevice) -> str | None:
     link = as_text(ask.link(f"{device.path}/driver"))
     return link.rsplit("/", 1)[-1] if link else None
-
-
-def _size(ask: Asker, device: PciDevice, driver: str | None) -> tuple[int | None, tuple[str, ...]]:
-    """
-    The size of a card's memory, of all its tiles together, with the files that report it.
-    """
-    if driver == "xe":
-        files = [f"{device.path}/{tile}/physical_vram_size_bytes" for tile in _tiles(ask, device)]
-    elif driver == "i915":
-        cards = [
-            str(name) for name in items_of(ask.list(f"{device.path}/drm")) if str(name).startswith("card")
-        ]
-        files = [f"{device.path}/drm/{card}/lmem_total_bytes" for card in cards[:1]]
-    else:
-        return None, ()
-    sizes = [parse_size(ask.text(file) or "") for file in files]
-    known = [size for size in sizes if size]
-    if not known or len(known) < len(files):
-        return None, ()
-    return sum(known), tuple(f"read:{file}" for file in files)
-
-
-def parse_size(text: str) -> int | None:
-    """
-    The size in a driver's file, in decimal or, as xe writes it, in hexadecimal (``0x2fc000000``).
-    """
-    word = text.strip().lower()
-    if re.fullmatch(r"0x[0-9a-f]{1,16}", word):
-        return int(word, 16)
-    return as_int(word)
 
 
 def _pool(pool_id: str, total: int, evidence: tuple[str, ...], *, declared: bool) -> MemoryPool:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from llmprobe.facts.machine import Power, Snapshot, Throttle, Window
-from llmprobe.machine.probes.intel import parse_bar, parse_size
+from llmprobe.machine.intel_memory import parse_bar, parse_largest, parse_size
 from llmprobe.machine.snapshot import collect
 from llmprobe.words.message import message
 from tests.machine.fake import GIB, MIB, MISSING, FakeSource, plain_host
@@ -90,6 +90,57 @@ def test_two_sizes_of_one_name_are_not_guessed() -> None:
     snapshot = seen(gpu("0000:03:00.0", "0x56a0", "i915"))
 
     assert (snapshot.accelerators[0].usable, snapshot.pool("vram0")) == (False, None)
+
+
+A770 = {
+    "list:/sys/bus/pci/devices/0000:03:00.0/drm": ["card1", "renderD129"],
+    "run:test -w /dev/dri/renderD129": MAY,
+}
+EIGHT = SMALL_BAR + "0x0000004000000000 0x00000041ffffffff 0x000000000014220c\n"
+
+
+@pytest.mark.parametrize(
+    ("files", "gib"),
+    [
+        ({"resource": RESIZED}, 16),
+        ({"resource": EIGHT}, 8),
+        ({"resource": UNRESIZED}, None),
+        ({"resource": UNRESIZED, "resource2_resize": "0000000000007f00\n"}, 16),
+        ({"resource": UNRESIZED, "resource2_resize": "0000000000003f00\n"}, 8),
+        ({"resource": EIGHT, "resource2_resize": "0000000000007f00\n"}, 16),
+        ({"resource": UNRESIZED, "resource2_resize": "0000000000000f00\n"}, None),
+    ],
+)
+def test_of_two_sizes_one_fills_the_largest_window(files: dict[str, str], gib: int | None) -> None:
+    """The sizes that a card supports for its window end at its memory; without them a window that is resized tells."""
+    snapshot = seen(gpu("0000:03:00.0", "0x56a0", "i915", **files) | A770)
+    pool = snapshot.pool("vram0")
+
+    assert (snapshot.accelerators[0].usable, pool and pool.total_bytes) == (
+        gib is not None,
+        gib and gib * GIB,
+    )
+    assert pool is None or pool.basis == "declared"
+    told = "resource2_resize" if "resource2_resize" in files else "resource"
+    assert pool is None or f"read:/sys/bus/pci/devices/0000:03:00.0/{told}" in pool.evidence
+
+
+def test_a_card_that_sleeps_is_not_asked_for_its_windows() -> None:
+    """The kernel reads their sizes from the card, which wakes it."""
+    asleep = {"resource2_resize": "0000000000007f00\n", "power/runtime_status": "suspended\n"}
+    card = gpu("0000:03:00.0", "0x56a0", "i915", resource=EIGHT, **asleep) | A770
+
+    assert seen(card).pool("vram0").total_bytes == 8 * GIB  # type: ignore[union-attr]
+    assert seen(card | {"env:LLMPROBE_WAKE": "1"}).pool("vram0").total_bytes == 16 * GIB  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("00000000000001c0\n", 256 * MIB), ("1", MIB), ("0", None), ("1x", None), ("", None)],
+)
+def test_the_largest_size_is_the_highest_bit(text: str, expected: int | None) -> None:
+    """Bit 0 is 1 MiB; the example is that of the kernel's documentation."""
+    assert parse_largest(text) == expected
 
 
 def test_bug_44_integrated_graphics_are_named_and_not_used() -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from llmprobe.facts.answer import Answer
 from llmprobe.facts.machine import Probed
+from llmprobe.machine.intel_memory import parse_bar, parse_size
 from llmprobe.machine.probes import apple, intel, pci
 from llmprobe.machine.probes.apple import (
     metal_cap,
@@ -16,7 +17,6 @@ from llmprobe.machine.probes.apple import (
     parse_in_use,
     working_set_cap,
 )
-from llmprobe.machine.probes.intel import parse_bar, parse_size
 from tests.machine.fake import GIB, MAC, MIB, FakeSource
 
 ADDRESS = "0000:03:00.0"
