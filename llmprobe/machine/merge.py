@@ -168,9 +168,13 @@ def _merged(found: Sequence[Probed]) -> list[_Device]:
 def _as_fast_as_ram(accelerator: Accelerator, of_host: SystemFacts) -> Accelerator:
     """
     A device that reads the host's memory with that memory's bandwidth, where its own is unknown.
+
+    So is that of graphics in a processor which only a table has: the table's is that of the fastest memory that is sold
+    with the processor, not of what is plugged in here.
     """
     rate = of_host.ram_bandwidth_bytes_per_s
-    known = accelerator.bandwidth_bytes_per_s is not None
+    from_table = accelerator.bandwidth_basis == "declared" and vendor(accelerator.vendor).in_processors
+    known = accelerator.bandwidth_bytes_per_s is not None and not from_table
     if rate is None or known or not accelerator.usable or HOST_POOL not in accelerator.pools:
         return accelerator
     return msgspec.structs.replace(

@@ -4,11 +4,12 @@ What several probes found, put together into one machine.
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from llmprobe.facts.answer import Platform
 from llmprobe.facts.host import Disagreement, HostMemory, Numa, Swap
-from llmprobe.facts.machine import Accelerator, Cpu, Limit, MemoryPool, Probed, Sharing, SystemFacts
+from llmprobe.facts.machine import Accelerator, Basis, Cpu, Limit, MemoryPool, Probed, Sharing, SystemFacts
 from llmprobe.machine import merge
 from llmprobe.machine.pcie import pcie_link
 from llmprobe.words.message import message
@@ -283,6 +284,16 @@ def test_what_probes_report_of_memory_is_among_the_disagreements() -> None:
     differ = Disagreement(of="host-memory", sizes_bytes=(64, 32), evidence=("psutil:virtual_memory",))
 
     assert merge.disagreements([Probed(disagreements=(differ,)), Probed()]) == (differ,)
+
+
+@pytest.mark.parametrize(("basis", "expected"), [("declared", 89), ("measured", 128)])
+def test_a_table_does_not_know_what_memory_is_plugged_in(basis: Basis, expected: int) -> None:
+    """Its figure for graphics in a processor gives way to RAM's own; what the device reports does not."""
+    host = SystemFacts(ram_bandwidth_bytes_per_s=89, ram_bandwidth_basis="derived")
+    rated = msgspec.structs.replace(graphics(), bandwidth_bytes_per_s=128, bandwidth_basis=basis)
+    (accelerator,), _ = merge.devices([Probed(accelerators=(rated,)), Probed(host=host)])
+
+    assert accelerator.bandwidth_bytes_per_s == expected
 
 
 def test_graphics_in_a_processor_are_as_fast_as_its_memory() -> None:

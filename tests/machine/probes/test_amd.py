@@ -218,7 +218,14 @@ def test_bug_32_a_small_integrated_gpu_gets_no_guessed_memory() -> None:
 def test_bug_33_an_integrated_gpu_is_no_second_card() -> None:
     """Beside a card, graphics of the processor are named, not used, and add no memory."""
     phoenix = radeon(
-        "0000:c5:00.0", device="0x15bf", vram=4 * GIB, maker="unknown", gfx=110003, units=12, node=2
+        "0000:c5:00.0",
+        device="0x15bf",
+        revision="0xff",
+        vram=4 * GIB,
+        maker="unknown",
+        gfx=110003,
+        units=12,
+        node=2,
     )
     snapshot = seen(machine(radeon(), phoenix))
 

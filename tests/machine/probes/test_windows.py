@@ -171,7 +171,7 @@ def test_a_number_of_a_family_has_the_name_that_its_driver_gives(said: str, name
     """
     A revision that no table has is a Strix Halo; which one, the driver knows.
     """
-    probed = looked(adapter(0, said, r"PCI\VEN_1002&DEV_1586&REV_D1", qwMemorySize=512 * MIB))
+    probed = looked(adapter(0, said, r"PCI\VEN_1002&DEV_1586&REV_EF", qwMemorySize=512 * MIB))
 
     assert probed.accelerators[0].name == name
 
