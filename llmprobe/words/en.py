@@ -1254,7 +1254,7 @@ SENTENCES: dict[str, str] = {
     "page.serving-bytes": "{likely:bytes} ({low:bytes} to {high:bytes})",
     "page.serving-tokens": "{likely:,}[ ({low:,} to {high:,})]",
     "page.serving-requests": "{likely:.3g} ({low:.3g} to {high:.3g}) of {ctx_size:,} tokens, {bytes:bytes} each",
-    "page.set-requests": "{requests} requests, {tokens} tokens a batch",
+    "page.set-requests": "[room for {held:,} of ]{requests:,} {requests:request|requests} at most, {tokens} tokens a batch",
     "page.set-serving-cache": "KV cache {type}, pages of {block}",
     "page.set-ranks": "tensor parallel {tensor}, pipeline {pipeline}",
     "page.set-expert-parallel": "expert parallel",

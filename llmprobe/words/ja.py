@@ -1053,7 +1053,7 @@ SENTENCES: dict[str, str] = {
     "page.serving-bytes": "{likely:bytes}（{low:bytes}～{high:bytes}）",
     "page.serving-tokens": "{likely:,}[（{low:,}～{high:,}）]",
     "page.serving-requests": "{likely:.3g}（{low:.3g}～{high:.3g}）、1件は{ctx_size:,}トークンで{bytes:bytes}",
-    "page.set-requests": "リクエスト{requests}件、1バッチ{tokens}トークン",
+    "page.set-requests": "リクエスト最大{requests:,}件[（うち{held:,}件分の容量）]、1バッチ{tokens}トークン",
     "page.set-serving-cache": "KVキャッシュ {type}、1ページ{block}トークン",
     "page.set-ranks": "テンソル並列 {tensor}、パイプライン並列 {pipeline}",
     "page.set-expert-parallel": "エキスパート並列",

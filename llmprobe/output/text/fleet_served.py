@@ -52,7 +52,7 @@ def show_together(page: Page, plan: Together, serving: Serving) -> None:
     page.heading(message("page.fleet-together-served", engine=serving.settings.engine))
     place = serving.checkpoint.folder or serving.checkpoint.repository or serving.checkpoint.format
     page.line((place, ANSWER), indent=2)
-    page.joined(settings_line(serving.settings), indent=2, style=QUIET)
+    page.joined(settings_line(serving.settings, serving.pool), indent=2, style=QUIET)
     page.blank()
     show_pool(page, serving.pool, serving.settings)
     page.blank()

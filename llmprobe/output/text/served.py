@@ -30,7 +30,7 @@ def show_best(page: Page, best: Choice, serving: Serving, *, explain: bool) -> N
         percent=best.quality.same_first_choice_percent if best.quality.value else None,
     )
     page.pair(message("page.quality"), quality, at=NAME, indent=2)
-    page.joined(settings_line(serving.settings), indent=2, style=QUIET)
+    page.joined(settings_line(serving.settings, serving.pool), indent=2, style=QUIET)
     page.blank()
     show_pool(page, serving.pool, serving.settings)
     page.blank()

@@ -23,7 +23,7 @@ def show(page: Page, estimate: ServingEstimate, *, origin: str) -> None:
     page.line(message("page.on-machine", origin=origin))
     page.blank()
     page.line(*_verdict(estimate), hang=2)
-    page.joined(settings_line(estimate.settings), indent=0, style=QUIET)
+    page.joined(settings_line(estimate.settings, estimate.pool), indent=0, style=QUIET)
     if estimate.pool is not None:
         page.blank()
         show_pool(page, estimate.pool, estimate.settings)
@@ -78,13 +78,19 @@ def _counts(low: int, likely: int, high: int) -> Message:
     )
 
 
-def settings_line(settings: ServingSettings) -> list[Message]:
+def settings_line(settings: ServingSettings, pool: Pool | None) -> list[Message]:
     """
-    The settings in force, each a short fact.
+    The settings in force, each a short fact. How many of the requests at once the pool holds is said where it is fewer.
     """
+    held = None if pool is None else max(0, int(pool.concurrency.likely))
     facts = [
         message("page.set-context", ctx_size=settings.max_model_len, slots=None),
-        message("page.set-requests", requests=settings.max_num_seqs, tokens=settings.max_num_batched_tokens),
+        message(
+            "page.set-requests",
+            requests=settings.max_num_seqs,
+            held=held if held is not None and held < settings.max_num_seqs else None,
+            tokens=settings.max_num_batched_tokens,
+        ),
         message("page.set-serving-cache", type=settings.kv_cache_dtype, block=settings.block_size),
     ]
     if settings.world_size > 1:
