@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from llmprobe.errors import LlmprobeError, UsageError
+from llmprobe.facts.devices import USUAL_NETWORK
 from llmprobe.facts.remote import Outcome, RpcDevice, RpcServer
 from llmprobe.site.remote import Remote, about_remote
 from llmprobe.site.remote import remote_devices as with_asking
@@ -259,3 +260,28 @@ def test_an_address_that_llama_cpp_does_not_read_is_refused(given: str) -> None:
         remote_devices((given,), most=16)
 
     assert raised.value.message.id == "error.rpc-no-ipv6"
+
+
+def test_a_card_that_is_named_has_its_bandwidth_behind_an_assumed_network() -> None:
+    """
+    An RTX 3090 reads 936 GB/s (NVIDIA's data sheet); nobody says how fast the network is, so that a gigabit is taken,
+    and both are said. Without a name neither is known.
+    """
+    found = with_asking(("box:1=RTX 3090", "box:2"), most=16, ask=lambda _host, _port: server(card(20 * GIB)))
+    named, unnamed = found.devices
+
+    assert (named.bandwidth_bytes_per_s, named.network) == (936_000_000_000, USUAL_NETWORK)
+    assert USUAL_NETWORK.bytes_per_s == 125_000_000
+    assert (unnamed.bandwidth_bytes_per_s, unnamed.network) == (None, None)
+    assert about_remote(found, split=True) == (
+        message(
+            "note.rpc-card",
+            device="rpc0",
+            card="NVIDIA GeForce RTX 3090",
+            address="box:1",
+            bytes=20 * GIB,
+            rate=936_000_000_000,
+            network=125_000_000,
+        ),
+        message("note.rpc-device-asked", device="rpc1", address="box:2", bytes=20 * GIB),
+    )

@@ -160,6 +160,20 @@ def test_an_old_server_that_falls_silent_or_hangs_up_keeps_its_version() -> None
     assert greeted == [OLD_GREETING]
 
 
+def test_a_server_that_hangs_up_after_its_version_is_not_greeted_again() -> None:
+    """
+    It took the greeting with a content; what it said of itself is kept.
+    """
+    greeted = []
+
+    def ending(client: socket.socket) -> None:
+        greeted.append(read(client, len(GREETING)))
+        client.sendall(of_version(8, 0, 0))
+
+    assert asked(ending) == RpcServer(outcome="closed", version=(8, 0, 0))
+    assert greeted == [GREETING]
+
+
 @pytest.mark.parametrize(
     ("free", "total", "found"),
     [(25 << 30, 24 << 30, 24 << 30), ((1 << 64) - 1, (1 << 64) - 1, None), (0, (1 << 50) + 1, None)],

@@ -30,7 +30,7 @@ def hosts_of(seen: Sequence[Seen]) -> tuple[FleetHost, ...]:
     hosts = []
     for one in seen:
         like = None
-        if one.machine is not None and not one.serving:
+        if one.machine is not None:
             key = what_counts(one.machine)
             like = first.get(key)
             first.setdefault(key, one.name)

@@ -30,7 +30,7 @@ from llmprobe.words.message import message
 from tests.tasks.fleet.programs import recording
 
 BOX, LAPTOP = "linux-4090-64g", "linux-4060laptop-8g-32g"
-ADDRESS = "10.0.0.2:50052"
+ADDRESS = "10.0.0.2:50099"
 
 
 def card(free_gib: float, total_gib: float = 24) -> RpcDevice:
@@ -82,6 +82,13 @@ def test_what_a_server_tells_is_its_budget() -> None:
         (12 * GIB, 8 * GIB, 4 * GIB),
     ]
     assert host.machine.cpu is None
+
+
+def test_servers_are_like_none() -> None:
+    """Of two that tell the same it is not known whether they are."""
+    hosts = fleet([member("a:1", server(card(20))), member("b:1", server(card(20)))]).hosts
+
+    assert [host.like for host in hosts] == [None, None]
 
 
 def test_what_the_protocol_does_not_tell_is_unknown_and_said() -> None:
@@ -244,11 +251,14 @@ def test_servers_of_unlike_protocols_are_in_no_plan_together() -> None:
     """One program talks to one of them; which needs another build than b11549 says so."""
     old = member("10.0.0.3:50052=RTX 4090", server(card(23.5), version=(7, 0, 1)))
     new = member(f"{ADDRESS}=RTX 4090", server(card(20), version=(8, 0, 0)))
-    answer = recommended("llama3-70b", [machine(BOX), old, new], quants="Q4_K_M")
+    both = member("10.0.0.4:50052=RTX 4090", server(card(20), version=(7, 0, 1)))
+    answer = recommended("llama3-70b", [machine(BOX), old, new], quants="Q6_K")
+    alike = recommended("llama3-70b", [machine(BOX), old, both], quants="Q6_K")
 
     assert message("fleet.rpc-unlike", versions=("7.0.1", "8.0.0")) in answer.notes
     assert answer.together is not None
-    assert len(answer.together.hosts) == 2
+    assert alike.together is not None
+    assert (len(answer.together.hosts), len(alike.together.hosts)) == (2, 3)
     only_old = recommended("llama3-70b", [machine(BOX), old], quants="Q4_K_M").together
     assert only_old is not None
     assert "fleet.rpc-protocol" in {one.id for one in only_old.warnings}
