@@ -21,7 +21,7 @@ _UNSAID = re.compile(
 )
 """Power, the rate of soldered memory, disks, and that a size is that of each card: the product is the same without."""
 
-_COUNTERS = "枚台基個张張块"
+_COUNTERS = "枚台基個个张張块塊"
 _CARDS = re.compile(r"(?i)(?<![0-9])([0-9]{1,2})\s*(?:卡|stück\b|stk\b\.?|шт\b\.?|cartes\b)")
 _COUNTER = re.compile(rf"(?<=[0-9])(\s*)[{_COUNTERS}]")
 _PARTICLES = re.compile(r"\s*[をがはで]\s*(?=[0-9]{1,2}\s*枚)")
