@@ -8,17 +8,18 @@ import pytest
 
 from llmprobe.advise.choose.balance import (
     LOSS_WEIGHT,
-    PROJECTOR_IN_RAM_COST,
     Scored,
     doublings,
     of_loss,
     of_time,
+    rule,
+    score,
 )
 from llmprobe.advise.choose.use import CHAT, REASONING, USES, use_of
 from llmprobe.facts.estimate import Range, Speed
 from llmprobe.facts.recommendation import Wishes
 from llmprobe.model.loading import load
-from llmprobe.words.message import message
+from llmprobe.words.message import Message, message
 
 
 def points(
@@ -69,7 +70,7 @@ def test_a_doubling_counts_fully_far_above_and_hardly_far_below() -> None:
         (points(priority="quality"), points(priority="quality", cache_quantized=True), 1.8),
         (points(priority="speed"), points(priority="speed", cache_quantized=True), 0.0),
         (points(), points(kv_offload=False), 0.2),
-        (points(), points(mmproj_offload=False), PROJECTOR_IN_RAM_COST),
+        (points(), points(mmproj_offload=False), 0.5),
     ],
 )
 def test_points_are_doublings_of_the_time(better: float, worse: float, expected: float) -> None:
@@ -144,3 +145,66 @@ def test_the_use_is_that_of_the_model_unless_one_was_asked_for() -> None:
     assert use_of(load("llama3-70b"), Wishes()) == CHAT
     assert use_of(load("qwen3-32b"), Wishes(use="agent")) == USES["agent"]
     assert use_of(load("qwen3-embedding-8b"), Wishes(), generates=False).written == 0
+
+
+def test_a_time_needs_both_speeds() -> None:
+    """
+    An answer whose prompt takes an unknown time takes an unknown time.
+    """
+    rate = Range(low=19.0, likely=38.0, high=76.0)
+    reason = message("speed.nothing-read")
+
+    for generation, prompts in ((rate, None), (None, rate)):
+        speed = Speed(generation_tokens_per_s=generation, prompt_tokens_per_s=prompts, reason=reason)
+        assert CHAT.time(speed) is None
+
+
+def test_the_rule_has_the_costs_of_its_priority() -> None:
+    """
+    With quality first a loss counts twelve times as much, 6 instead of 0.5, and so do few bits and a small cache.
+    """
+    usual, best = (
+        {one.id: one.values for one in rule(CHAT, priority)} for priority in ("balanced", "quality")
+    )
+
+    assert usual["balance.costs"]["few_bits_points"] == pytest.approx(0.15)
+    assert best["balance.costs"]["few_bits_points"] == pytest.approx(12 * 0.15)
+    assert best["balance.costs"]["small_cache_points"] == pytest.approx(12 * 0.15)
+    assert usual["balance.costs"]["projector_points"] is None
+    assert usual["balance.use"]["thinking_tokens"] is None
+
+
+def test_a_score_names_only_the_costs_that_it_has() -> None:
+    """
+    Eight bits cost none for few bits, code book, cache or projector; two bits of a code book cost for both.
+    """
+    plain, small = (
+        score(
+            Scored(quant=quant, tokens_per_s=10.0, prompt_tokens_per_s=500.0, divergence=0.0),
+            CHAT,
+            "balanced",
+        ).values
+        for quant in ("Q8_0", "IQ2_M")
+    )
+
+    parts = ("few_bits_points", "code_book_points", "small_cache_points", "cache_points", "projector_points")
+    assert [plain[part] for part in parts] == [None] * 5
+    assert small["few_bits_points"] == pytest.approx(-0.3)
+    assert small["code_book_points"] == pytest.approx(-0.1)
+
+
+@pytest.mark.parametrize(
+    ("speed", "told"), [(10.0, "balance.about-equal"), (2.0, "balance.less"), (50.0, "balance.more")]
+)
+@pytest.mark.parametrize("name", ["", "UD-Q8_K_XL"])
+def test_a_score_is_compared_with_the_first_choice_by_its_name(speed: float, told: str, name: str) -> None:
+    """
+    By what a person calls it, or by its file type where it has no other name.
+    """
+    first = Scored(quant="Q8_0", name=name, tokens_per_s=10.0, prompt_tokens_per_s=500.0, divergence=0.0)
+    other = Scored(quant="Q8_0", tokens_per_s=speed, prompt_tokens_per_s=500.0, divergence=0.0)
+
+    beside = score(other, CHAT, "balanced", first).values["beside"]
+    assert isinstance(beside, Message)
+
+    assert (beside.id, beside.values["quant"]) == (told, name or "Q8_0")

@@ -88,6 +88,7 @@ def test_a_published_four_bit_model_is_the_original() -> None:
     other = msgspec.structs.replace(GPT_OSS, architecture="qwen3moe")
 
     assert (found.value, found.basis) == (0.0, message("quality.basis.published"))
+    assert (found.usable, found.words) == (True, message("quality.no-noticeable-loss"))
     assert value(quality("MXFP4", other, native=True)) > 0.03
 
 
@@ -161,6 +162,7 @@ def test_a_file_without_an_importance_matrix_loses_more_at_few_bits() -> None:
 
     assert value(plain) == pytest.approx(1.5 * value(quality("Q4_K_M", EIGHT)), rel=1e-3)
     assert "x 1.5 without an importance matrix" in str(plain.basis)
+    assert figure(plain.basis, "divergence") == pytest.approx(value(quality("Q4_K_M", EIGHT)))
     assert value(quality("Q2_K", EIGHT, imatrix=False)) > 3 * value(quality("Q2_K", EIGHT))
 
 
@@ -176,6 +178,15 @@ def test_whose_file_it_is_tells_of_the_matrix() -> None:
     assert of("llama2-13b", "Q4_K_M").basis.values["without_matrix"] == 1.5
     assert of("llama3-70b", "Q4_K_M", own_library=True).basis.values["without_matrix"] == 1.5
     assert of("llama3-70b", "IQ3_XXS", own_library=True).basis.values["without_matrix"] is None
+
+
+def test_a_published_type_is_rated_as_the_original() -> None:
+    """
+    MXFP4 is gpt-oss itself, Q4_K_M is not; a publisher's mixture is rated by its types, for Ollama too.
+    """
+    assert of("gpt-oss-20b", "MXFP4").value == 0.0
+    assert value(of("gpt-oss-20b", "Q4_K_M")) > 0.0
+    assert 0.0 < value(of("llama3-70b", "UD-Q4_K_XL", own_library=True)) < value(of("llama3-70b", "Q3_K_M"))
 
 
 def test_the_header_of_a_file_tells_of_the_matrix() -> None:
