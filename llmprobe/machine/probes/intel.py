@@ -26,6 +26,7 @@ Questions, in order (``<pci>`` is /sys/bus/pci/devices/<address> of each Intel d
     list:<pci>/hwmon                                   of a card that is awake, and what hwmon asks
     read:<pci>/tile0/gt0/freq0/throttle/status         of the same, where the driver is xe
     read:<pci>/tile0/gt0/freq0/throttle/reason_<r>     of each reason, where it is slowed down
+    what device_groups asks                            where a card has the driver xe
     what oneapi asks                                   where a GPU has its driver
     list:<pci>                                         of each with the driver xe, where a variable is set
 """
@@ -109,9 +110,24 @@ def probe(source: Source) -> Probed:
         found=bool(accelerators),
         accelerators=tuple(accelerators),
         pools=tuple(pools),
+        caps=_caps(ask, accelerators),
         sharing=tuple(sharing),
         oneapi=_oneapi(ask, drawn),
     )
+
+
+def _caps(ask: Asker, found: list[Accelerator]) -> tuple[tuple[str, Limit], ...]:
+    cards = {
+        one.pci: one.pools[0]
+        for one in found
+        if one.driver == "xe" and one.pci and one.pools and not one.integrated
+    }
+    if not cards:
+        return ()
+    # Imported only here: most machines have no card of Intel.
+    from llmprobe.machine.device_groups import ask_caps
+
+    return ask_caps(ask, cards)
 
 
 def is_integrated(device: PciDevice) -> bool:

@@ -41,6 +41,7 @@ Questions, in order (``<pci>`` is /sys/bus/pci/devices/<address> of each AMD dev
     link:<pci>                                         of cards that are awake, and what pci_link asks
     list:<pci>/hwmon                                   of the same, and what hwmon asks
     run:od -An -v -tx1 <pci>/gpu_metrics               of the same
+    what device_groups asks                            where a card that is whole has memory of its own
 """
 
 from typing import TYPE_CHECKING
@@ -72,6 +73,7 @@ def probe(source: Source) -> Probed:
     if not devices:
         return ask.probed(found=False)
     # A machine without AMD devices loads nothing that is about them.
+    from llmprobe.machine.device_groups import ask_caps
     from llmprobe.machine.drm_clients import ask_clients
     from llmprobe.machine.host_ram import host_ram, outside_of_container
     from llmprobe.machine.probes.amd.access import ask_access
@@ -120,6 +122,15 @@ def probe(source: Source) -> Probed:
         found=True,
         accelerators=tuple(each.accelerator for each in seen),
         pools=tuple(each.pool for each in seen if each.pool is not None),
+        # A divided device has one region for all of its parts.
+        caps=ask_caps(
+            ask,
+            {
+                each.accelerator.pci: each.pool.id
+                for each in seen
+                if each.pool is not None and each.accelerator.pci and each.accelerator.partition is None
+            },
+        ),
         limits=counted_there([each.pool for each in seen if each.pool and each.accelerator.pci in apart]),
         sharing=tuple(
             sharing_of(
