@@ -655,6 +655,10 @@ SENTENCES: dict[str, str] = {
     "{compute_capability}. Use builds with CUDA 12.",
     "finding.gpu-too-old.detail-board": "JetPack 4 is the last system for this board. Its CUDA is 10.2, for which current "
     "engines cannot be built.",
+    "finding.gpu-too-old.title-jetpack": "{name} runs JetPack 4, which is older than current engines support",
+    "finding.gpu-too-old.detail-jetpack": "CUDA comes with the system of a Jetson. That of JetPack 4 is 10.2, for which "
+    "current engines cannot be built; that of JetPack 5 is 11.4.",
+    "finding.gpu-too-old.remedy-jetpack": "Install JetPack 5, or use a release of the engine that was built for JetPack 4.",
     "finding.gpu-too-old.remedy-board": "Use a release of the engine that was built for JetPack 4, or the CPU.",
     "finding.gpu-too-old.remedy-no-cuda-12": "Install the engine's build for CUDA 11 or Vulkan.",
     "finding.gpu-too-old.remedy-no-cuda-13": "Install the engine's build for CUDA 12 or Vulkan.",

@@ -21,6 +21,8 @@ _NO_BUILD_BELOW = (5, 0)
 _NO_CUDA_13_BELOW = (7, 5)
 _JETPACK_5 = (7, 2)
 """The first board of JetPack 5: older ones end with JetPack 4, whose CUDA is 10.2."""
+_JETPACK_4 = "32."
+"""The release of Jetson Linux in JetPack 4: https://developer.nvidia.com/embedded/jetson-linux-archive."""
 
 
 def driver_too_old(snapshot: Snapshot) -> Iterator[Finding]:
@@ -75,6 +77,9 @@ def gpu_too_old(snapshot: Snapshot) -> Iterator[Finding]:
         if each.vendor != "nvidia" or capability is None or capability >= _NO_CUDA_13_BELOW:
             continue
         board = each.integrated and capability < _JETPACK_5
+        if each.integrated and not board and _on_jetpack_4(snapshot):
+            yield _old_jetpack(snapshot, each)
+            continue
         none = capability < _NO_BUILD_BELOW or board
         yield Finding(
             id="gpu-too-old",
@@ -95,6 +100,29 @@ def gpu_too_old(snapshot: Snapshot) -> Iterator[Finding]:
                 else message("finding.gpu-too-old.remedy-no-cuda-13")
             ),
         )
+
+
+def _on_jetpack_4(snapshot: Snapshot) -> bool:
+    l4t = snapshot.nvidia.l4t if snapshot.nvidia is not None else None
+    return l4t is not None and l4t.value.startswith(_JETPACK_4)
+
+
+def _old_jetpack(snapshot: Snapshot, board: Accelerator) -> Finding:
+    """
+    A board that runs JetPack 4 and could run JetPack 5: CUDA comes with the system there.
+    """
+    l4t = snapshot.nvidia.l4t if snapshot.nvidia is not None else None
+    return Finding(
+        id="gpu-too-old",
+        severity="warning",
+        title=message("finding.gpu-too-old.title-jetpack", name=called(snapshot, board)),
+        detail=message("finding.gpu-too-old.detail-jetpack"),
+        evidence=(*board.evidence, *(l4t.evidence if l4t is not None else ())),
+        remedy=Remedy(
+            text=message("finding.gpu-too-old.remedy-jetpack"),
+            link="https://developer.nvidia.com/embedded/jetpack-archive",
+        ),
+    )
 
 
 def vgpu(snapshot: Snapshot) -> Iterator[Finding]:

@@ -206,6 +206,22 @@ def test_a_device_is_too_old(fields: dict[str, Any], expected: str | None) -> No
 
 
 @pytest.mark.parametrize(
+    ("l4t", "capability", "detail", "expected"),
+    [
+        ("32.7.4", "7.2", "detail-jetpack", "warning"),
+        ("35.4.1", "7.2", "detail-no-cuda-13", "note"),
+        ("32.7.4", "5.3", "detail-board", "warning"),
+    ],
+)
+def test_a_board_has_the_cuda_of_its_system(l4t: str, capability: str, detail: str, expected: str) -> None:
+    """A Xavier on JetPack 4 has CUDA 10.2 and could have JetPack 5; a Nano could not."""
+    board = card(compute_capability=capability, integrated=True)
+    finding = only(machine(board, nvidia=NvidiaSystem(l4t=seen(l4t))), "gpu-too-old")
+
+    assert (finding.detail.id, finding.severity) == (f"finding.gpu-too-old.{detail}", expected)
+
+
+@pytest.mark.parametrize(
     ("capability", "detail"), [("5.3", "detail-board"), ("6.2", "detail-board"), ("7.2", "detail-no-cuda-13")]
 )
 def test_old_boards_end_with_jetpack_4(capability: str, detail: str) -> None:
