@@ -100,10 +100,12 @@ def refuse_rotation(run: ResolvedSettings, model: ModelSpec) -> None:
     """
     Refuse a quantized cache that llama.cpp's split by tensors cannot rotate, at which it ends with an assertion.
 
-    A head is rotated by a matrix of the largest 64 x 2^n that divides it, V by one of 64. Of a model with a single KV
-    head the keys are split within that head; a matrix as wide as the head then meets a part of it. Narrower matrices
-    make several rows of it, which are split as a whole, and so are parts of one matrix of queries, keys and values.
-    Seen with Gemma 3 270M over rpc-servers of b11549; it has nothing to do with these.
+    A head is rotated by a matrix of the largest 64 x 2^n that divides it, V by one of 64. Heads are shared out; for a
+    matrix as wide as the only KV head its keys keep no dimension of heads, and count as split within a row. Narrower
+    matrices make several rows of it, which are split as a whole. It is the same where queries, keys and values are one
+    matrix.
+    Seen with Gemma 3 270M over rpc-servers of b11549; both kinds of weights with ggml's own code of b11549 on two
+    devices, heads of 64, 128 and 256 (rotated by 64 too, and 8 KV heads), one token and 64.
     Source: ggml/src/ggml-backend-meta.cpp (handle_reshape, handle_mul_mat), src/llama-kv-cache.cpp
     (build_input_k_rot, build_input_v_rot).
 
@@ -114,7 +116,11 @@ def refuse_rotation(run: ResolvedSettings, model: ModelSpec) -> None:
         return
     sizes = Sizes(model.hparams)
     names = {tensor.name for tensor in model.tensors}
-    single = any(sizes.kv_heads(il) == 1 and f"blk.{il}.attn_k.weight" in names for il in sizes.trunk)
+    single = any(
+        sizes.kv_heads(il) == 1
+        and not names.isdisjoint((f"blk.{il}.attn_k.weight", f"blk.{il}.attn_qkv.weight"))
+        for il in sizes.trunk
+    )
     for kind, given, head, matrix in (
         ("K", run.cache_type_k, sizes.head_k(), _widest(sizes.head_k())),
         ("V", run.cache_type_v, sizes.head_v(), _ROTATED),

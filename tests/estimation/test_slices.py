@@ -2,11 +2,14 @@
 A split of tensors: what each device gets, by hand.
 """
 
+import json
 from collections.abc import Sequence
+from pathlib import Path
 
 import msgspec
 import pytest
 
+import llmprobe
 from benchmarks.truth.loads import spec
 from llmprobe.errors import RefusedError
 from llmprobe.estimation import Estimator
@@ -216,6 +219,46 @@ def test_a_single_head_is_not_rotated_in_parts(model: str, k: str, v: str, *, re
     # Without a layer on a device nothing is split, and by layers nothing within a head.
     setup(msgspec.structs.replace(settings, split_mode="layer"), _gpus(2))
     setup(msgspec.structs.replace(settings, gpu_layers=0), _gpus(2))
+
+
+@pytest.mark.parametrize(
+    ("heads", "k", "refused"), [(1, "q8_0", True), (1, "f16", False), (8, "q8_0", False)], ids=str
+)
+def test_a_single_head_of_one_matrix_is_not_rotated_either(
+    heads: int, k: str, tmp_path: Path, *, refused: bool
+) -> None:
+    """
+    What ggml's code of b11549 does with two devices: Falcon 7B's one KV head of 64, in a matrix with the queries, ends
+    as that of a matrix of its own does; without the rotation, and of several heads, it is split.
+    """
+    config = {
+        "architectures": ["FalconForCausalLM"],
+        "model_type": "falcon",
+        "hidden_size": 4544,
+        "num_attention_heads": 71,
+        "num_hidden_layers": 2,
+        "vocab_size": 65024,
+        "multi_query": heads == 1,
+        "new_decoder_architecture": heads > 1,
+        "num_kv_heads": heads,
+        "parallel_attn": True,
+        "max_position_embeddings": 2048,
+    }
+    if heads > 1:
+        config |= {"hidden_size": 8192, "num_attention_heads": 128}
+    (tmp_path / "config.json").write_text(json.dumps(config), encoding="utf-8")
+    model = llmprobe.load_model(tmp_path)
+    assert model.hparams["attention.head_count_kv"] == heads
+    assert "blk.0.attn_qkv.weight" in {tensor.name for tensor in model.tensors}
+    setup = Estimator(model).setup
+    settings = Settings(split_mode="tensor", cache_type_k=k, flash_attn="on")
+    if not refused:
+        setup(settings, _gpus(2))
+        return
+    with pytest.raises(RefusedError) as caught:
+        setup(settings, _gpus(2))
+
+    assert caught.value.message.id == "error.tensor-split-rotates"
 
 
 def test_rows_over_sycl_cards_are_refused_as_nothing_computes_them() -> None:
