@@ -4,7 +4,8 @@ The graph allocator gives places away again, tightest gap first, and writes over
 
 from collections.abc import Sequence
 
-from llmprobe.estimation.compute.allocator import Space, apart, lifetimes, simulate
+from llmprobe.estimation.compute.allocator import Space, apart, simulate
+from llmprobe.estimation.compute.lifetimes import lifetimes
 from llmprobe.model.archs._building import ops
 from llmprobe.model.archs._building.ops import F16, F32, Node
 
@@ -23,7 +24,7 @@ def allocate(nodes: Sequence[Node], homes: Sequence[int], aligns: tuple[int, ...
         return len(sizes) - 1
 
     steps = list(zip(nodes, homes, strict=True))
-    found = lifetimes(steps, [], aligns, lambda node, _: node.nbytes, number)
+    found = lifetimes(steps, [], aligns, [lambda node: node.nbytes] * len(aligns), number)
     spaces = [Space() for _ in aligns]
     simulate(apart(found.events), [0] * found.blocks, spaces, sizes)
     return [space.peak for space in spaces]

@@ -11,8 +11,9 @@ import pytest
 from benchmarks.accuracy_compute import request_of
 from benchmarks.truth.loads import memory_cases, spec
 from llmprobe.estimation import Estimator
-from llmprobe.estimation.compute.allocator import ALLOCATE, FREE, Event, Lifetimes
+from llmprobe.estimation.compute.allocator import ALLOCATE, FREE, Event
 from llmprobe.estimation.compute.layers import Repeat
+from llmprobe.estimation.compute.lifetimes import Lifetimes
 from llmprobe.estimation.compute.repeat import AllocationPlan, Copy
 from llmprobe.estimation.compute.request import request
 from llmprobe.facts.devices import Device, Hardware
@@ -61,7 +62,7 @@ def _copies(layers: int) -> tuple[Copy, ...]:
 def _peak(found: Lifetimes, built: int, repeats: tuple[Repeat, ...], weights: Sequence[int]) -> int | None:
     layers = (0, 1, *range(len(weights) - built + 2, len(weights))) if repeats else range(len(weights))
     plan = AllocationPlan(found, built, _copies(built), frozenset())
-    peaks = plan.peaks(repeats, layers, EACH, lambda name, host: weights, (None,))
+    peaks = plan.peaks(repeats, layers, (), EACH, lambda name, host: weights, (None,))
     return None if peaks is None else peaks[0]
 
 
@@ -157,7 +158,43 @@ def test_layers_whose_copies_are_kept_are_not_repeated() -> None:
     Copies that are kept are placed before everything else, so that each layer's counts.
     """
     plan = AllocationPlan(_chain(4), 4, _copies(4), frozenset({1, 2}))
-    assert plan.peaks((Repeat(0, 1, 4, 6),), (0, 1, 8, 9), EACH, lambda name, host: [0] * 10, (None,)) is None
+    nothing = [0] * 10
+    assert (
+        plan.peaks((Repeat(0, 1, 4, 6),), (0, 1, 8, 9), (), EACH, lambda name, host: nothing, (None,)) is None
+    )
+
+
+def test_buffers_without_copies_are_told_apart_and_by_what_is_asked() -> None:
+    """
+    One takes a block of 128 bytes, the other one of 256 beside it; twice that for inputs that are twice as large.
+    """
+    events: list[Event] = [(0, 0, 0, ALLOCATE), (1, 1, 0, ALLOCATE), (1, 2, 1, ALLOCATE)]
+    plan = AllocationPlan(Lifetimes(events, 3, []), 0, (), frozenset())
+
+    def peaks(tokens: int) -> tuple[int, ...] | None:
+        sizes = [tokens * size for size in EACH]
+        return plan.peaks((), (), (tokens,), sizes, lambda name, host: [], (None, None))
+
+    assert [peaks(tokens) for tokens in (1, 2, 1)] == [(128, 384), (256, 768), (128, 384)]
+
+
+def test_what_the_last_group_alone_gives_back_is_free_behind_it() -> None:
+    """
+    A block from before all layers goes back with the last that repeats, and what comes at the end takes its place.
+    """
+    chain = _chain(4)
+    layers: list[Event] = [(0, block + 1, at, what) for _, block, at, what in chain.events]
+    back = chain.marks[3]
+    events: list[Event] = [(0, 0, 1, ALLOCATE), *layers[:back], (0, 0, 1, FREE), *layers[back:]]
+    events.append((0, chain.blocks + 1, 1, ALLOCATE))
+    marks = [mark + (1 if mark < back else 2) for mark in chain.marks]
+    plan = AllocationPlan(Lifetimes(events, chain.blocks + 2, marks), 4, _copies(4), frozenset())
+    weights = [64] * 10
+
+    peaks = plan.peaks((Repeat(0, 1, 3, 6),), (0, 1, 8, 9), (), EACH, lambda name, host: weights, (None,))
+
+    # The block of 256 bytes, a result, the one before it, and a weight.
+    assert peaks == (256 + 128 + 128 + 64,)
 
 
 @pytest.mark.parametrize("model", ["qwen3-30b-a3b", "glm-4.5-air", "gpt-oss-20b", "qwen3-next-80b-a3b"])

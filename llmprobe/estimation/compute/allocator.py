@@ -1,40 +1,11 @@
 """
 Where ggml's graph allocator puts each tensor, and so how large the buffers must be.
 
-Tensors are freed after their last use and their places given away again, best fit first; some operations write
-over their input. Source: llama.cpp b11549, ggml/src/ggml-alloc.c.
+Places that were given back are given away again, best fit first. Source: llama.cpp b11549, ggml/src/ggml-alloc.c.
 """
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Sequence
-
-import msgspec
-
-from llmprobe.estimation.compute.tape import rounded_up
-from llmprobe.model.archs._building.ops import F32, Node
-
-IN_PLACE = frozenset(
-    {
-        "fill",
-        "scale",
-        "diag_mask_inf",
-        "add",
-        "add_id",
-        "sub",
-        "mul",
-        "div",
-        "sqr",
-        "sqrt",
-        "log",
-        "unary",
-        "rope",
-        "rope_back",
-        "rms_norm",
-        "clamp",
-        "soft_max",
-    }
-)
-"""Operations that may write their result over one of their sources."""
+from collections.abc import Iterable, Sequence
 
 _ENDLESS = 1 << 62
 _PIECE = 1 << 63
@@ -46,26 +17,10 @@ Event = tuple[int, int, int, int]
 A buffer, a block, where its size is kept, and what happens: ``ALLOCATE``, ``FREE``, or that only the end is given back,
 and where the size is kept that stays. Sizes of copied weights are kept at negative places, from the end.
 """
-Apart = tuple[tuple[int, list[tuple[int, int, int]]], ...]
-"""Events by buffer, as none depends on another: a block, where its size is kept, and what happens."""
-Count = Callable[[int], int]
-Copied = Callable[[Node, int], int]
-
-
-class Lifetimes(msgspec.Struct, frozen=True, gc=False):
-    """
-    Which blocks a graph takes and gives back, in order; how many blocks there are; and how many events come before
-    each mark.
-
-    The first events take a block each for what is placed before everything else. ``leafs`` says how many come before
-    each mark of these.
-    """
-
-    events: list[Event]
-    blocks: int
-    marks: list[int]
-    leafs: list[int] = []
-
+Played = tuple[int, int, int]
+"""An event of a buffer: a block, where its size is kept, and what happens."""
+Apart = dict[int, list[Played]]
+"""Events by buffer, as none depends on another."""
 
 State = tuple[tuple[int, ...], ...]
 """The free blocks of a buffer: where they begin and what they have, piece by piece."""
@@ -95,36 +50,36 @@ class Space:
         self.starts, self.sizes = list(state[0]), list(state[1])
 
     def allocate(self, size: int) -> int:
-        """The address of a new block: the tightest gap, the later of two equal ones, else the end."""
-        starts, sizes = self.starts, self.sizes
-        best, tightest = -1, _ENDLESS
-        # The end is the loosest of all.
-        for i, free in enumerate(sizes):
-            if size <= free <= tightest:
-                best, tightest = i, free
-        start = starts[best]
-        end = start + size
-        if tightest == size:
-            del starts[best], sizes[best]
-        else:
-            starts[best] = end
-            sizes[best] = tightest - size
-        if end > self.peak:
-            self.peak = end
-        return start
+        """The address of a new block."""
+        places = [0]
+        self.play(((0, 0, ALLOCATE),), places, (size,))
+        return places[0]
 
-    def play(self, events: Iterable[tuple[int, int, int]], places: list[int], sizes: Sequence[int]) -> None:
+    def play(self, events: Iterable[Played], places: list[int], sizes: Sequence[int]) -> None:
         """
-        Take blocks and give them back; most of the time of a search goes by here.
+        Take blocks and give them back; much of the time of a search goes by here.
 
-        Until an empty block is given back the free ones stand in order and none touches another, so that ``free`` comes
-        to what is done here.
+        A new block goes to the tightest gap, the later of two equal ones, else to the end. Until an empty block is
+        given back the free ones stand in order and none touches another, so that ``free`` comes to what is done here.
         """
-        starts, gaps, allocate = self.starts, self.sizes, self.allocate
+        starts, gaps, peak = self.starts, self.sizes, self.peak
         for block, at, what in events:
             size = sizes[at]
             if what == ALLOCATE:
-                places[block] = allocate(size)
+                best, tightest = -1, _ENDLESS
+                # The end is the loosest of all.
+                for i, gap in enumerate(gaps):
+                    if size <= gap <= tightest:
+                        best, tightest = i, gap
+                places[block] = start = starts[best]
+                end = start + size
+                if tightest == size:
+                    del starts[best], gaps[best]
+                else:
+                    starts[best] = end
+                    gaps[best] = tightest - size
+                if end > peak:
+                    peak = end
                 continue
             start = places[block] if what == FREE else places[block] + sizes[what]
             if self._empty or not size:
@@ -144,6 +99,7 @@ class Space:
             else:
                 starts.insert(behind, start)
                 gaps.insert(behind, size)
+        self.peak = peak
 
     def free(self, start: int, size: int) -> None:
         """
@@ -248,7 +204,7 @@ class PiecedSpace:
                 found, best = (number, at), spare
         return found
 
-    def play(self, events: Iterable[tuple[int, int, int]], places: list[int], sizes: Sequence[int]) -> None:
+    def play(self, events: Iterable[Played], places: list[int], sizes: Sequence[int]) -> None:
         """Take blocks and give them back."""
         for block, at, what in events:
             if what == ALLOCATE:
@@ -273,10 +229,10 @@ def apart(events: Iterable[Event]) -> Apart:
     """
     Events by buffer.
     """
-    found: dict[int, list[tuple[int, int, int]]] = {}
+    found: Apart = {}
     for buffer, block, at, what in events:
         found.setdefault(buffer, []).append((block, at, what))
-    return tuple(found.items())
+    return found
 
 
 def simulate(
@@ -286,111 +242,5 @@ def simulate(
     Take blocks of these sizes and give them back. ``places`` says where each block lies; the bytes of copied weights
     stand at the end of the ``sizes``, the first last.
     """
-    for buffer, own in events:
+    for buffer, own in events.items():
         spaces[buffer].play(own, places, sizes)
-
-
-def _equal(one: Sequence[int], other: Sequence[int]) -> bool:
-    """
-    Whether two shapes are equal. Where constants differ that is known without comparing sizes on a tape by accident.
-    """
-    for a, b in zip(one, other, strict=True):
-        if type(a) is int and type(b) is int and a != b:
-            return False
-    return one == other
-
-
-def lifetimes(
-    steps: Sequence[tuple[Node, int]],
-    leafs: Sequence[tuple[Node, int]],
-    aligns: Sequence[int],
-    size_of: Callable[[Node, int], int],
-    number: Count,
-    copied: Copied | None = None,
-    marks: Sequence[int] = (),
-    leaf_marks: Sequence[int] = (),
-) -> Lifetimes:
-    """
-    Which blocks a graph takes and gives back, in order.
-
-    ``steps`` are the nodes in order and the buffer that each goes to, ``leafs`` what is allocated before. A node
-    without operation is a dependency: it only keeps its sources alive until then. ``number`` tells where a size is
-    kept, for ``play``, and ``copied`` where that of a copied weight is. ``marks`` are counts of steps, ``leaf_marks``
-    of leafs.
-    """
-    events: list[Event] = []
-    blocks = 0
-
-    def place(node: Node, buffer: int) -> None:
-        nonlocal blocks
-        node.owned = True
-        if node.op in IN_PLACE:
-            for parent in node.src:
-                if (
-                    parent.owned
-                    and parent.children == 1
-                    and not parent.views
-                    and not parent.output
-                    and parent.kind is node.kind
-                    and _equal(parent.ne, node.ne)
-                    and parent.nb == node.nb
-                ):
-                    node.place = parent.place
-                    node.block = parent.block
-                    node.size = rounded_up(size_of(node, node.place), aligns[node.place])
-                    node.size_at = number(node.size)
-                    parent.owned = False
-                    if parent.size > node.size:
-                        rest = parent.size - node.size
-                        events.append((node.place, node.block, number(rest), node.size_at))
-                    return
-        node.place = buffer
-        node.size = rounded_up(size_of(node, buffer), aligns[buffer])
-        if copied is not None and node.origin is not None and node.kind is not F32:
-            node.size_at = copied(node, buffer)
-        else:
-            node.size_at = number(node.size)
-        node.block = blocks
-        blocks += 1
-        events.append((buffer, node.block, node.size_at, ALLOCATE))
-
-    at_leaf = [0]
-    for node, buffer in leafs:
-        if not node.owned and node.buffer < 0 and node.root is None:
-            place(node, buffer)
-        at_leaf.append(len(events))
-    for node, buffer in steps:
-        if node.root is not None and node.op:
-            node.root.views += 1
-        if node.input and not node.owned and node.root is None:
-            place(node, buffer)
-        for source in node.src:
-            source.children += 1
-    counts: list[int] = []
-    starts = iter((*marks, -1))
-    start = next(starts)
-    for step, (node, buffer) in enumerate(steps):
-        while step == start:
-            counts.append(len(events))
-            start = next(starts)
-        for source in node.src:
-            if not source.owned and source.root is None and source.buffer < 0 and source.place < 0:
-                place(source, buffer)
-        if not node.owned and node.root is None and node.buffer < 0 and node.place < 0:
-            place(node, buffer)
-        for source in node.src:
-            source.children -= 1
-            if source.children or source.views:
-                continue
-            owner = source.root
-            if owner is None:
-                owner = source
-            else:
-                owner.views -= 1
-                if owner.views or owner.children:
-                    continue
-            if owner.owned and not owner.output:
-                events.append((owner.place, owner.block, owner.size_at, FREE))
-                owner.owned = False
-    counts += [len(events)] * (len(marks) - len(counts))
-    return Lifetimes(events, blocks, counts, [at_leaf[count] for count in leaf_marks])

@@ -6,7 +6,7 @@ second of them takes and gives back is repeated as often as layers were left out
 layer's weights where they are copied to a device: quantizations change types from layer to layer.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 
 import msgspec
 
@@ -14,15 +14,15 @@ from llmprobe.estimation.compute.allocator import (
     ALLOCATE,
     FREE,
     Apart,
-    Lifetimes,
     PiecedSpace,
+    Played,
     Space,
     State,
     apart,
-    simulate,
     space,
 )
 from llmprobe.estimation.compute.layers import Repeat
+from llmprobe.estimation.compute.lifetimes import Lifetimes
 
 Copy = tuple[int, str, bool]
 """A weight that is copied: of which of the built layers (-1: of none), its name, and whether to the host."""
@@ -30,27 +30,35 @@ CopiedBytes = Callable[[str, bool], Sequence[int]]
 """The bytes of a weight on a device, or on the host: by layer, and last of what belongs to none."""
 _Early = list[list[int]]
 """Where the blocks lie that groups of layers have from the beginning, group by group."""
-_Left = tuple[tuple[int, ...], *tuple[State, ...]]
-"""Where the blocks lie that live on, and what is free of each buffer."""
+_Left = tuple[tuple[int, ...], State]
+"""Where the blocks of a buffer lie that live on, and what is free of it."""
 
 
 class _Repetition(msgspec.Struct, frozen=True, gc=False):
     """
     What is repeated after ``stop`` events: events, how many blocks they take, which blocks of the layers before
     they give back, and of which copied weights the layers change: their numbers, which of the built layers they
-    belong to, and by how many layers they are behind at first.
+    belong to, and by how many layers they are behind at first. Events and blocks before are told by buffer.
 
     ``early`` are the blocks that a group has from the beginning, before everything else, ``earlier`` those of the group
-    before it.
+    before it. Where the next group, which was compared, does nothing else it is repeated, too: ``end`` is where it
+    ends, else ``stop``.
     """
 
     stop: int
+    end: int
     early: range
     earlier: range
     events: Apart
     taken: int
-    before: tuple[int, ...]
+    before: dict[int, tuple[int, ...]]
     changing: tuple[tuple[int, int, int], ...]
+
+    def times(self, repeat: Repeat) -> int:
+        """
+        How often the group is played, the first time among them.
+        """
+        return repeat.left_out + (2 if self.end > self.stop else 1)
 
 
 class AllocationPlan:
@@ -68,11 +76,15 @@ class AllocationPlan:
         self._kept_in = kept_in
         self._again: dict[Repeat, _Repetition | None] = {}
         self._apart: dict[tuple[int, int], Apart] = {}
+        # The buffers that weights are copied to. What the others need is the same for all quantizations.
+        self._copied_to = frozenset(buffer for buffer, _, at, _ in found.events if at < 0)
+        self._known: dict[Hashable, int] = {}
 
     def peaks(
         self,
-        repeats: Sequence[Repeat],
+        repeats: tuple[Repeat, ...],
         layers: Sequence[int],
+        inputs: tuple[int, ...],
         sizes: Sequence[int],
         copied_bytes: CopiedBytes,
         pieces: Sequence[int | None],
@@ -80,72 +92,114 @@ class AllocationPlan:
         """
         The bytes that each buffer needs, None where the layers that were left out cannot be told from these.
 
-        ``layers`` are those that the built ones stand for, ``pieces`` the bytes of a piece of each buffer.
+        ``layers`` are those that the built ones stand for, ``sizes`` those of blocks for these ``inputs`` of the tape,
+        ``pieces`` the bytes of a piece of each buffer.
         """
-        again = [self._repetition_of(repeat) for repeat in repeats]
-        if None in again:
-            return None
-        found = self._found
-        spaces = [space(one) for one in pieces]
-        places = [0] * found.blocks
-        columns = [copied_bytes(name, host) for _, name, host in self._copies]
-        copied = [
-            column[at if at < 0 else layers[at]]
-            for (at, _, _), column in zip(self._copies, columns, strict=True)
+        again: list[_Repetition] = []
+        for repeat in repeats:
+            one = self._repetition_of(repeat)
+            if one is None:
+                return None
+            again.append(one)
+        nothing: list[list[tuple[int, ...]]] = [
+            [()] * one.times(repeat) for repeat, one in zip(repeats, again, strict=True)
         ]
-        sizes = [*sizes, *reversed(copied)]
-        done, early = self._begin(repeats, again, places, spaces, sizes)
-        for repeat, one, before in zip(repeats, again, early, strict=True):
-            assert one is not None
-            own = list(
-                zip(
-                    *(
-                        columns[number][layers[at] - behind :: repeat.length][: repeat.left_out + 1]
-                        for number, at, behind in one.changing
-                    ),
-                    strict=True,
-                )
-            ) or [()] * (repeat.left_out + 1)
-            for (number, _, _), size in zip(one.changing, own[0], strict=True):
-                sizes[~number] = size
-            simulate(self._between(done, one.stop), places, spaces, sizes)
-            _repeat(one, own, before, places, spaces, sizes)
-            done = one.stop
-        simulate(self._between(done, len(found.events)), places, spaces, sizes)
-        return tuple(one.peak for one in spaces)
+        columns = [copied_bytes(name, host) for _, name, host in self._copies]
+        found = []
+        for buffer, piece in enumerate(pieces):
+            if buffer in self._copied_to:
+                copied = [
+                    column[at if at < 0 else layers[at]]
+                    for (at, _, _), column in zip(self._copies, columns, strict=True)
+                ]
+                own = [
+                    self._changing(repeat, one, layers, columns)
+                    for repeat, one in zip(repeats, again, strict=True)
+                ]
+                every = [*sizes, *reversed(copied)]
+                found.append(self._peak(buffer, piece, again, own, every))
+                continue
+            key = (buffer, piece, repeats, inputs)
+            peak = self._known.get(key)
+            if peak is None:
+                peak = self._known[key] = self._peak(buffer, piece, again, nothing, list(sizes))
+            found.append(peak)
+        return tuple(found)
 
-    def _between(self, start: int, stop: int) -> Apart:
+    def _changing(
+        self, repeat: Repeat, one: _Repetition, layers: Sequence[int], columns: Sequence[Sequence[int]]
+    ) -> list[tuple[int, ...]]:
         """
-        Some of the events, by buffer.
+        The bytes of the copied weights that change, each time that a group is played.
+        """
+        times = one.times(repeat)
+        if not one.changing:
+            return [()] * times
+        return list(
+            zip(
+                *(
+                    columns[number][layers[at] - behind :: repeat.length][:times]
+                    for number, at, behind in one.changing
+                ),
+                strict=True,
+            )
+        )
+
+    def _peak(
+        self,
+        buffer: int,
+        piece: int | None,
+        again: Sequence[_Repetition],
+        own: Sequence[list[tuple[int, ...]]],
+        sizes: list[int],
+    ) -> int:
+        """
+        The bytes that one buffer needs; ``own`` are those of the weights that change, for each repetition.
+        """
+        found = self._found
+        room, places = space(piece), [0] * found.blocks
+        done, early = self._begin(buffer, again, own, places, room, sizes)
+        for one, mine, before in zip(again, own, early, strict=True):
+            for (number, _, _), size in zip(one.changing, mine[0], strict=False):
+                sizes[~number] = size
+            room.play(self._between(buffer, done, one.stop), places, sizes)
+            _repeat(one, buffer, mine, before, places, room, sizes)
+            done = one.end
+        room.play(self._between(buffer, done, len(found.events)), places, sizes)
+        return room.peak
+
+    def _between(self, buffer: int, start: int, stop: int) -> Sequence[Played]:
+        """
+        Some of the events, those of a buffer.
         """
         found = self._apart.get((start, stop))
         if found is None:
             found = self._apart[start, stop] = apart(self._found.events[start:stop])
-        return found
+        return found.get(buffer, ())
 
     def _begin(
         self,
-        repeats: Sequence[Repeat],
-        again: Sequence[_Repetition | None],
+        buffer: int,
+        again: Sequence[_Repetition],
+        own: Sequence[list[tuple[int, ...]]],
         places: list[int],
-        spaces: Sequence[Space | PiecedSpace],
-        sizes: Sequence[int],
+        room: Space | PiecedSpace,
+        sizes: list[int],
     ) -> tuple[int, list[_Early]]:
         """
         Place what comes before everything else, that of the layers left out among it; say how many events that were.
         """
         done = 0
         early: list[_Early] = []
-        for repeat, one in zip(repeats, again, strict=True):
-            assert one is not None
+        for one, times in zip(again, own, strict=True):
             mine: _Early = []
             if one.early:
                 stop = one.early.stop
-                simulate(self._between(done, stop), places, spaces, sizes)
+                room.play(self._between(buffer, done, stop), places, sizes)
                 done = stop
                 mine = [places[one.early.start : stop]]
-                for _ in range(repeat.left_out):
-                    simulate(self._between(one.early.start, stop), places, spaces, sizes)
+                for _ in times[1:]:
+                    room.play(self._between(buffer, one.early.start, stop), places, sizes)
                     mine.append(places[one.early.start : stop])
                 places[one.early.start : stop] = mine[0]
             early.append(mine)
@@ -205,19 +259,24 @@ class AllocationPlan:
             elif other[1] != one[1] + taken or one[1] < first - taken:
                 return None
         behind = repeat.first + 2 * length
-        before = {event[1] for event in events if event[1] < first and event[1] not in owned}
+        before = [event for event in events if event[1] < first and event[1] not in owned]
+        changing = tuple(
+            (number, copy[0], repeat.left_out * length if copy[0] >= behind else 0)
+            for number, copy in enumerate(self._copies)
+            if at - length <= copy[0] < at + length
+        )
         return _Repetition(
             stop,
+            end if len(others) == end - stop and not mine else stop,
             early[1],
             early[0],
             apart(events),
             taken,
-            tuple(sorted(before)),
-            tuple(
-                (number, copy[0], repeat.left_out * length if copy[0] >= behind else 0)
-                for number, copy in enumerate(self._copies)
-                if at - length <= copy[0] < at + length
-            ),
+            {
+                buffer: tuple(sorted({event[1] for event in before if event[0] == buffer}))
+                for buffer in {event[0] for event in before}
+            },
+            changing,
         )
 
     def _early(self, at: int, length: int) -> range:
@@ -250,10 +309,11 @@ class AllocationPlan:
 
 def _repeat(
     one: _Repetition,
+    buffer: int,
     own: Sequence[tuple[int, ...]],
     early: _Early,
     places: list[int],
-    spaces: Sequence[Space | PiecedSpace],
+    room: Space | PiecedSpace,
     sizes: list[int],
 ) -> None:
     """
@@ -262,14 +322,19 @@ def _repeat(
     Groups soon find what others found before them: what they then leave is remembered. ``early`` says where that lies
     which the first of the groups has from the beginning, and each of the others.
     """
+    events, blocks = one.events.get(buffer, ()), one.before.get(buffer, ())
 
     def left() -> _Left:
-        live = tuple(places[block + one.taken] for block in one.before)
-        return live, *(space.state for space in spaces)
+        return tuple([places[block + one.taken] for block in blocks]), room.state
+
+    def put(state: _Left) -> None:
+        for block, place in zip(blocks, state[0], strict=True):
+            places[block + one.taken] = place
+        room.restore(state[1])
 
     known: dict[tuple[object, ...], _Left] = {}
     state = current = left()
-    for number, mine in enumerate(own[1:]):
+    for number, mine in enumerate(own[1:] if events else ()):
         if early:
             if one.earlier:
                 places[one.earlier.start : one.earlier.stop] = early[number]
@@ -278,23 +343,18 @@ def _repeat(
         after = None if early else known.get((state, mine))
         if after is None:
             if state is not current:
-                _restore(state, one, places, spaces)
-            for block in one.before:
+                put(state)
+            for block in blocks:
                 places[block] = places[block + one.taken]
-            for (weight, _, _), size in zip(one.changing, mine, strict=True):
+            for (weight, _, _), size in zip(one.changing, mine, strict=False):
                 sizes[~weight] = size
-            simulate(one.events, places, spaces, sizes)
+            room.play(events, places, sizes)
             after = current = known[state, mine] = left()
         state = after
-    _restore(state, one, places, spaces)
-    for (weight, _, _), size in zip(one.changing, own[-1], strict=True):
+    put(state)
+    if one.end > one.stop:
+        # What follows gives back the blocks of the group that was compared.
+        for block in blocks:
+            places[block + 2 * one.taken] = places[block + one.taken]
+    for (weight, _, _), size in zip(one.changing, own[-1], strict=False):
         sizes[~weight] = size
-
-
-def _restore(
-    state: _Left, one: _Repetition, places: list[int], spaces: Sequence[Space | PiecedSpace]
-) -> None:
-    for block, place in zip(one.before, state[0], strict=True):
-        places[block + one.taken] = place
-    for buffer, free in zip(spaces, state[1:], strict=True):
-        buffer.restore(free)

@@ -135,7 +135,9 @@ class GraphCache:
             return graph.reservation
         pieces = [one.pieces for one in rules_of(run.kind, run.host, sliced=run.sliced, anew=run.anew)]
         # The host's memory is in pieces, too, where its first device offers it.
-        peaks = graph.plan.peaks(repeats, run.built, sizes, copied_bytes, (*pieces, *(pieces[:1] or (None,))))
+        peaks = graph.plan.peaks(
+            repeats, run.built, inputs, sizes, copied_bytes, (*pieces, *(pieces[:1] or (None,)))
+        )
         return None if peaks is None else msgspec.structs.replace(graph.reservation, sizes=peaks)
 
     def _of(self, key: Hashable) -> list[_Graph]:

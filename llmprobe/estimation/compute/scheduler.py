@@ -9,8 +9,9 @@ from collections.abc import Sequence
 
 import msgspec
 
-from llmprobe.estimation.compute.allocator import Copied, Count, Lifetimes, apart, lifetimes, simulate, space
+from llmprobe.estimation.compute.allocator import apart, simulate, space
 from llmprobe.estimation.compute.assignment import Rules, assign, lies_on
+from llmprobe.estimation.compute.lifetimes import Copied, Count, Lifetimes, lifetimes
 from llmprobe.model.archs._building.ops import VIEW_OPS, Graph, Node
 
 HOST_ALIGN = 32
@@ -89,7 +90,7 @@ def schedule(
     if not n_devices:
         steps = [(node, 0) for node in graph.nodes]
         leafs = [(leaf, 0) for leaf in graph.leafs]
-        found = lifetimes(steps, leafs, (HOST_ALIGN,), _host_size, number, copied, starts, leaf_starts)
+        found = lifetimes(steps, leafs, (HOST_ALIGN,), (_host_size,), number, copied, starts, leaf_starts)
         return Schedule(found, 1)
     splits, duplicates, firsts = _cut(graph, copies, n_devices)
     kept: dict[Node, dict[Node, None]] = {}
@@ -119,16 +120,13 @@ def schedule(
                 marks.append(len(steps))
                 start = next(waiting)
             node = graph.nodes[i]
-            steps.append((node, min(node.backend, n_devices)))
-            held = tuple(kept.get(node, ()))
-            for j in range(0, len(held), _SOURCES_PER_NODE):
-                steps.append((_dependency(held[j : j + _SOURCES_PER_NODE]), own))
+            steps.append((node, own if node.backend == split.backend else min(node.backend, n_devices)))
+            if node in kept:
+                held = tuple(kept[node])
+                for j in range(0, len(held), _SOURCES_PER_NODE):
+                    steps.append((_dependency(held[j : j + _SOURCES_PER_NODE]), own))
     order = _leaf_order(graph, splits, duplicates, copies)
     leafs = [(leaf, min(buffer, n_devices)) for leaf, buffer in order]
-
-    def size_of(node: Node, buffer: int) -> int:
-        return rules[buffer].alloc_size(node) if buffer < n_devices else node.nbytes
-
     # The first device alone is asked for host memory.
     aligns = (*(one.device_align for one in rules), host_align or rules[0].host_align)
     marks += [len(steps)] * (len(starts) - len(marks))
@@ -136,11 +134,12 @@ def schedule(
         source.root is not None and source.root.weight and source.kind.block > 1 for source, _ in duplicates
     )
     leaf_marks = [len(leafs) - len(graph.leafs) + count for count in leaf_starts]
+    size_of = (*(one.alloc_size for one in rules), _host_size)
     found = lifetimes(steps, leafs, aligns, size_of, number, copied, marks, leaf_marks)
     return Schedule(found, len(splits), fixed, tuple(firsts) if copies > 1 else ())
 
 
-def _host_size(node: Node, _: int) -> int:
+def _host_size(node: Node) -> int:
     return node.nbytes
 
 
