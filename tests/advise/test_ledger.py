@@ -25,6 +25,7 @@ from llmprobe.facts.recommendation import Wishes
 from llmprobe.facts.settings import Settings
 from llmprobe.units import GIB
 from tests.advise.machines import LLAMA_8B, QWEN3_30B, machine, model
+from tests.catalog_models import loaded
 
 DENSE = model("llama", LLAMA_8B)
 SPARSE = model("qwen3moe", QWEN3_30B)
@@ -195,6 +196,44 @@ def test_no_other_number_of_layers_is_faster(spec: ModelSpec, vram: float) -> No
 
     assert found.excess == 0
     assert found.seconds <= min(seconds(asked, told) for told in fitting) * 1.01
+
+
+@pytest.mark.parametrize("name", ["qwen3-30b-a3b", "gpt-oss-20b"])
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"ubatch_size": 2048},
+        {"ubatch_size": 2048, "batch_size": 4096},
+        {"kv_offload": False},
+        {"ctx_size": 4096},
+        {"cache_type_k": "q8_0", "cache_type_v": "q8_0"},
+    ],
+    ids=lambda change: "-".join(change),
+)
+def test_sums_that_cases_share_are_those_that_each_would_make(name: str, change: dict[str, Any]) -> None:
+    """
+    Of a model without windows, and of one whose windows have cells for the micro-batch.
+    """
+    first = case(loaded(name), machine((24,)))
+    other = msgspec.structs.replace(first, settings=msgspec.structs.replace(first.settings, **change))
+    first.summed()
+    shared, own = other.summed().ledger, ledger(other)
+
+    assert other.kept is first.kept
+    assert (shared.host, shared.devices) == (own.host, own.devices)
+    assert (shared.away_s, shared.switch_s) == (own.away_s, own.switch_s)
+
+
+def test_another_micro_batch_makes_no_sums_anew() -> None:
+    """
+    Where no cache has a window, the placements of all micro-batches are based on the same sums.
+    """
+    first = case(SPARSE, machine((24,)))
+    other = msgspec.structs.replace(
+        first, settings=msgspec.structs.replace(first.settings, ubatch_size=2048, batch_size=4096)
+    )
+
+    assert other.summed() is first.summed()
 
 
 @pytest.mark.parametrize(("tensor_split", "counts"), [(True, None), (False, (24, 25))])

@@ -4,13 +4,14 @@ One problem of advice: a model, a machine and wishes, and every placement that w
 Search, choice and explanation hand the same problem down, so that what explains a choice reads what the search found.
 """
 
+from collections.abc import Hashable
 from typing import Any
 
 import msgspec
 
 from llmprobe.advise.choose.use import use_of
 from llmprobe.advise.search.by_tensors import by_tensors
-from llmprobe.advise.search.case import Case, Misfit, Placed
+from llmprobe.advise.search.case import Case, Misfit, Placed, Summed
 from llmprobe.advise.search.place import hoped, place
 from llmprobe.estimation.estimator import Estimator
 from llmprobe.facts.devices import Device
@@ -26,7 +27,7 @@ class Problem:
     A ``hopeful`` one places as if no graph took memory: what fits is no less, and no placement that fits is faster.
     """
 
-    __slots__ = ("_placed", "ctx_size", "estimator", "hopeful", "site", "use", "wishes")
+    __slots__ = ("_placed", "_summed", "ctx_size", "estimator", "hopeful", "site", "use", "wishes")
 
     def __init__(
         self, estimator: Estimator, site: Site, wishes: Wishes, ctx_size: int, *, hopeful: bool = False
@@ -37,6 +38,7 @@ class Problem:
         self.ctx_size = ctx_size
         self.hopeful = hopeful
         self.use = use_of(estimator.model, wishes, generates=estimator.generates)
+        self._summed: dict[Hashable, Summed] = {}
         self._placed: dict[tuple[str, Settings, tuple[Device, ...]], Placed | Misfit] = {}
 
     def changed(
@@ -84,6 +86,7 @@ class Problem:
             ),
             devices=devices,
             site=self.site,
+            kept=self._summed,
         )
 
     def place(self, quant: str, settings: Settings, devices: tuple[Device, ...]) -> Placed | Misfit:

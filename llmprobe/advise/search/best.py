@@ -9,8 +9,7 @@ fast are filled evenly. The sums of a ledger say which layouts fit.
 from typing import Literal
 
 from llmprobe.advise.search.case import Case
-from llmprobe.advise.search.layouts import Layout, Layouts, Measured, Rooms
-from llmprobe.advise.search.ledger import Ledger
+from llmprobe.advise.search.layouts import Layout, Layouts, Rooms
 from llmprobe.estimation import second
 from llmprobe.estimation.memory.overhead import device_overhead
 from llmprobe.estimation.placement import spans
@@ -40,13 +39,13 @@ Corrections = dict[str, dict[tuple[Kind, Role], int]]
 
 class Search:
     """
-    The layouts of one case, of which the sums are made once.
+    The layouts of one case.
     """
 
     def __init__(self, case: Case) -> None:
         self.case = case
-        self._ledger = Ledger(case.estimator, case.quant, case.settings, case.devices, case.site)
-        self._measured: dict[tuple[Rooms, bool], Measured] = {}
+        summed = case.summed()
+        self._ledger, self._measured = summed.ledger, summed.layouts
 
     def best(
         self,
@@ -135,19 +134,29 @@ class Search:
         drafts = second.beside(case.estimator, case.quant, kind, case.hardware)
         beside = case.estimator.projectors.most(case.estimator.setup(kind, case.hardware))
 
-        def room(device: Device, role: Role) -> int:
-            compute = bounds.get(device.id, 0)
-            if corrections:
-                known = corrections[device.id]
-                own = known.get((name, role), -compute)
-                compute += min(known.values()) if name == "whole" else own
-                compute = max(0, compute - _SLACK_BYTES)
+        free = []
+        for device in case.devices:
             rope = case.estimator.table(case.quant).shares(device.kind).rope
             others = device_overhead(device).bytes + beside.get(device.id, 0) + drafts.get(device.id, 0)
-            return (case.site.capacities[device.id] or 0) - others - compute - rope
+            free.append((case.site.capacities[device.id] or 0) - others - rope)
+        if not corrections:
+            alike = tuple(room - bounds.get(one.id, 0) for room, one in zip(free, case.devices, strict=True))
+            return Rooms(alike, alike, alike)
+
+        def buffer(device: Device, role: Role) -> int:
+            compute = bounds.get(device.id, 0)
+            known = corrections[device.id]
+            own = known.get((name, role), -compute)
+            compute += min(known.values()) if name == "whole" else own
+            return max(0, compute - _SLACK_BYTES)
 
         roles: tuple[Role, ...] = ("some", "all", "alone")
-        return Rooms(*(tuple(room(device, role) for device in case.devices) for role in roles))
+        return Rooms(
+            *(
+                tuple(room - buffer(one, role) for room, one in zip(free, case.devices, strict=True))
+                for role in roles
+            )
+        )
 
     def _host_lacks(self, layout: Layout, *, bounded: bool) -> bool:
         settings = self.case.laid_out(layout)

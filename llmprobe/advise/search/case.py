@@ -2,10 +2,14 @@
 What is to be placed and where, and what came of it.
 """
 
+from collections.abc import Hashable
+
 import msgspec
 
-from llmprobe.advise.search.layouts import Layout
+from llmprobe.advise.search.layouts import Layout, Measured, Rooms
+from llmprobe.advise.search.ledger import Ledger
 from llmprobe.estimation.estimator import Estimator
+from llmprobe.estimation.memory.kv_cache import cells
 from llmprobe.facts.devices import Device, Hardware
 from llmprobe.facts.settings import Settings
 from llmprobe.site.site import Shortfall, Site
@@ -55,9 +59,18 @@ class Misfit(msgspec.Struct, frozen=True, kw_only=True):
         return max((shared, apart), key=lambda some: sum(short.missing_bytes for short in some))
 
 
+class Summed(msgspec.Struct, frozen=True):
+    """
+    The sums of a ledger, and the layouts measured by them: by rooms, and whether experts may stay on the host.
+    """
+
+    ledger: Ledger
+    layouts: dict[tuple[Rooms, bool], Measured]
+
+
 class Case(msgspec.Struct, frozen=True, kw_only=True):
     """
-    What is to be placed, and where.
+    What is to be placed, and where. ``kept`` are the sums of other cases of the same estimator and site.
     """
 
     estimator: Estimator
@@ -65,10 +78,27 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
     settings: Settings
     devices: tuple[Device, ...]
     site: Site
+    kept: dict[Hashable, Summed] = msgspec.field(default_factory=dict)
 
     @property
     def hardware(self) -> Hardware:
         return Hardware(devices=self.devices, cpu=self.site.cpu)
+
+    def summed(self) -> Summed:
+        """
+        The sums of the layers, made once for all micro-batches: those change nothing but the cells of a window.
+        """
+        run = self.estimator.setup(self.settings).settings
+        windows = tuple(cells(cache, run, run.ubatch_size) for cache in self.estimator.layout.kv)
+        settings = msgspec.structs.replace(
+            self.settings, batch_size=Settings().batch_size, ubatch_size=Settings().ubatch_size
+        )
+        key = (self.quant, settings, windows, self.devices)
+        found = self.kept.get(key)
+        if found is None:
+            ledger = Ledger(self.estimator, self.quant, self.settings, self.devices, self.site)
+            found = self.kept[key] = Summed(ledger, {})
+        return found
 
     def placed(
         self,
