@@ -12,6 +12,8 @@ from llmprobe.advise.recommend import Advice
 from llmprobe.advise.search.case import Case, Misfit, Placed
 from llmprobe.advise.search.place import place
 from llmprobe.facts.recommendation import Wishes
+from llmprobe.facts.settings import Settings
+from llmprobe.model.loading import load
 from tests.advise.machines import LLAMA_8B, machine, model
 from tests.advise.messages import ids
 
@@ -76,3 +78,34 @@ def test_another_site_is_another_problem(searched: list[Case]) -> None:
 
     assert len(searched) == 2 * before
     assert len(again) == len(found)
+
+
+def test_a_case_is_placed_anew() -> None:
+    """
+    Layers, experts and shares of an earlier placement are no part of the question; what was asked for is.
+    """
+    placed = Settings(ctx_size=8192, gpu_layers=5, n_cpu_moe=3, cpu_moe_layers=(1,), tensor_split=(1, 2))
+
+    assert problem(20).case("Q4_K_M", placed, ()).settings == Settings(ctx_size=8192)
+
+
+def test_a_projector_is_moved_only_by_a_search() -> None:
+    """
+    Who asks for it in RAM has it there as it was asked for.
+    """
+    here, there = Settings(mmproj_offload=False), Settings(mmproj_offload=True)
+
+    assert problem(20).moved_projector(here)
+    assert not problem(20).moved_projector(there)
+    assert not problem(20, mmproj_offload=False).moved_projector(here)
+
+
+def test_a_projector_is_loaded_where_the_model_has_one_and_nobody_leaves_it_out() -> None:
+    """
+    Qwen3-VL sees, Llama does not.
+    """
+    seeing = Advice(load("qwen3-vl-8b"), {})
+
+    assert seeing.problem(machine(ram_gib=20), Wishes()).loads_projector
+    assert not seeing.problem(machine(ram_gib=20), Wishes(mmproj="none")).loads_projector
+    assert not problem(20).loads_projector
