@@ -17,7 +17,7 @@ from llmprobe.facts.answer import Answer, Platform
 from llmprobe.facts.asking import Asking, question_name
 from llmprobe.facts.machine import Accelerator, EngineOnMachine, MemoryPool, Probed, Snapshot
 from llmprobe.machine import asking, merge, probing
-from llmprobe.machine.probing import Probe, all_probes
+from llmprobe.machine.probing import Probe, all_probes, vendor
 from llmprobe.machine.snapshot import collect
 from llmprobe.source.recording import Question, Recording
 from llmprobe.source.recording.replay import Replay
@@ -330,12 +330,14 @@ def key(accelerator: Accelerator) -> tuple[str | None, ...]:
 def bare(snapshot: Snapshot, accelerator: Accelerator) -> tuple[Any, ...]:
     """
     Return a device and its own pools without the numbers that they have among others, and without the speed of the
-    host's memory.
+    host's memory, in whose place graphics in a processor may have that of a table.
     """
     pools = [snapshot.pool(name) for name in accelerator.pools if name != "ram"]
     own = [msgspec.structs.replace(pool, id="") for pool in pools if pool is not None]
     device = msgspec.structs.replace(accelerator, id="", pools=())
-    if device.bandwidth_how is not None and device.bandwidth_how.id == "bandwidth.of-ram":
+    how = device.bandwidth_how.id if device.bandwidth_how is not None else None
+    in_processor = device.integrated and vendor(device.vendor).in_processors
+    if how == "bandwidth.of-ram" or (how == "bandwidth.table" and in_processor):
         device = msgspec.structs.replace(
             device, bandwidth_bytes_per_s=None, bandwidth_basis=None, bandwidth_how=None
         )
