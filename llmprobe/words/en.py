@@ -1072,6 +1072,11 @@ SENTENCES: dict[str, str] = {
     "finding.disk-low.detail": "{engines:and engine-name.} {engines:stores|store} models there. A model of 8 billion parameters "
     "needs 5 GB with 4-bit weights, one of 70 billion 43 GB.",
     "finding.disk-low.remedy": "Remove unused models, or store them elsewhere (OLLAMA_MODELS, HF_HOME, LLAMA_CACHE).",
+    "rule.models-in-ram": "Models are stored in RAM.",
+    "finding.models-in-ram.title": "Models in {directory} are stored in RAM ({file_system})",
+    "finding.models-in-ram.detail": "{engines:and engine-name.} {engines:stores|store} models there. A file takes its size of RAM "
+    "beside the loaded model, and is gone after a restart.",
+    "finding.models-in-ram.remedy": "Store models on a disk. On Unraid that is a share below /mnt.",
     "rule.slow-fs": "Models are stored on a slow file system.",
     "finding.slow-fs.title": "Models in {directory} are stored on {drive} ({file_system})",
     "finding.slow-fs.windows-drive": "a Windows drive mounted in Linux",

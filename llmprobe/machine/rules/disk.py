@@ -30,6 +30,12 @@ _SLOW: dict[str, Message] = {
 }
 
 
+_IN_RAM = frozenset({"tmpfs", "ramfs", "rootfs"})
+"""
+File systems whose files are in memory: https://docs.kernel.org/filesystems/tmpfs.html. The system of Unraid runs from
+one of them, the home directory of its user included: https://docs.unraid.net/unraid-os/getting-started/what-is-unraid/.
+"""
+
 _LISTING = {
     "ollama": "ollama list",
     "huggingface": "du -sh ~/.cache/huggingface/hub/*",
@@ -92,7 +98,26 @@ def slow_file_system(snapshot: Snapshot) -> Iterator[Finding]:
         )
 
 
+def models_in_ram(snapshot: Snapshot) -> Iterator[Finding]:
+    """
+    The folder for models is on a file system in memory.
+    """
+    for each in snapshot.disks:
+        kind = each.file_system
+        if kind is None or kind not in _IN_RAM:
+            continue
+        yield Finding(
+            id="models-in-ram",
+            severity="warning",
+            title=message("finding.models-in-ram.title", directory=each.directory, file_system=kind),
+            detail=message("finding.models-in-ram.detail", engines=each.engines),
+            evidence=each.evidence,
+            remedy=Remedy(text=message("finding.models-in-ram.remedy")),
+        )
+
+
 RULES = (
+    Rule("models-in-ram", models_in_ram),
     Rule("disk-low", disk_low),
     Rule("slow-fs", slow_file_system),
 )

@@ -122,6 +122,7 @@ CASES: dict[str, Callable[[], Snapshot]] = {
     ),
     "wsl-ram-cap": lambda: linux({"read:/proc/sys/kernel/osrelease": "5.15-microsoft-standard-WSL2"}),
     "disk-low": lambda: linux(disk("/", "ext4", 3 * GIB)),
+    "models-in-ram": lambda: linux(disk("/", "rootfs", 300 * GIB)),
     "slow-fs": lambda: linux(disk("/mnt/c", "9p", 300 * GIB)),
     "vm-hides-avx": lambda: linux(
         {

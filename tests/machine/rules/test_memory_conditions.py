@@ -245,6 +245,17 @@ def test_swap_is_looked_at_by_the_systems_own_command(system: str, command: str)
 
 
 @pytest.mark.parametrize(
+    ("kind", "expected"),
+    [("tmpfs", "warning"), ("rootfs", "warning"), ("ramfs", "warning"), ("overlay", None), (None, None)],
+)
+def test_files_in_memory_take_it_from_models(kind: str | None, expected: str | None) -> None:
+    """The folder for models of a system that runs from RAM, such as Unraid, is in RAM."""
+    disk = ModelDisk(directory="/", file_system=kind, engines=("ollama",), evidence=ASKED)
+
+    assert severity(machine(disks=(disk,)), "models-in-ram") == expected
+
+
+@pytest.mark.parametrize(
     ("kind", "expected"), [("nfs4", "warning"), ("9p", "warning"), ("ext4", None), (None, None)]
 )
 def test_a_file_system_over_a_network_is_slow(kind: str | None, expected: str | None) -> None:
