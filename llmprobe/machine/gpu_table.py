@@ -68,8 +68,9 @@ class Gpu(msgspec.Struct, frozen=True, kw_only=True):
     the nominal one.
 
     ``unified`` devices have no memory of their own; where that of their host is soldered, ``sizes_gb`` are the sizes
-    that are sold and ``usual_gb`` the usual one. ``cores`` is Apple's GPU core count. ``usual`` is true for one row of
-    several sizes: the one that most people have; ``modified`` is a card with more memory than it was sold with.
+    that are sold and ``usual_gb`` the usual one; ``kept_bytes`` is what the firmware keeps of it. ``cores`` is
+    Apple's GPU core count. ``usual`` is true for one row of several sizes: the one that most people have; ``modified``
+    is a card with more memory than it was sold with.
     ``fp16_flops`` is the dense FP16 rate of the matrix units; of chips without any that of the units with which
     engines multiply weights, in 8 bits at half of that rate. ``pcie`` is the generation and the lanes of the device,
     ``link_bytes_per_s`` the rate of another link, one way, and ``keys`` what ``named``
@@ -90,6 +91,7 @@ class Gpu(msgspec.Struct, frozen=True, kw_only=True):
     cores: int | None = None
     sizes_gb: tuple[int, ...] = ()
     usual_gb: int | None = None
+    kept_bytes: int = 0
     aliases: tuple[str, ...] = ()
     keys: tuple[str, ...] = ()
     fp16_flops: int | None = None

@@ -167,7 +167,8 @@ def _of_size(shared: Wanted, size: int, *, given: bool) -> Wanted:
     """
     if shared.size_gb is not None:
         return shared
-    return msgspec.structs.replace(of_memory(shared, size / GIB), assumed=not given)
+    several = len({gb for row in (shared.row, *shared.rows) for gb in row.sizes_gb}) != 1
+    return msgspec.structs.replace(of_memory(shared, size / GIB), assumed=several and not given)
 
 
 def idle_system(total_bytes: int) -> int:
@@ -179,7 +180,8 @@ def idle_system(total_bytes: int) -> int:
 
 def _ram(total: int, shared: Wanted | None, wired_limit: int | None) -> MemoryPool:
     """
-    The memory of an idle host: the system uses an eighth of it, and no more than 2 GiB.
+    The memory of an idle host: the system uses an eighth of it, and no more than 2 GiB; of some chips the firmware
+    keeps a part.
     """
     if wired_limit is not None and (shared is None or shared.row.vendor not in ("apple", "amd")):
         raise UsageError(message("error.wired-limit-of-mac"), hint=message("hint.wired-limit-of-mac"))
@@ -188,9 +190,14 @@ def _ram(total: int, shared: Wanted | None, wired_limit: int | None) -> MemoryPo
             message("error.wired-limit-range", given_bytes=wired_limit, ram_bytes=total),
             hint=message("hint.wired-limit-range"),
         )
+    kept = 0 if shared is None else shared.row.kept_bytes
     system = idle_system(total)
     limits = [Limit(by="os", bytes=system, detail=message("limit.idle-system"), basis="assumed")]
-    budget = total - system
+    if kept:
+        limits.append(
+            Limit(by="firmware", bytes=kept, detail=message("limit.chip-firmware"), basis="assumed")
+        )
+    free = budget = total - kept - system
     cap = _cap(total, shared.row, wired_limit) if shared is not None else None
     if cap is not None:
         limits.append(msgspec.structs.replace(cap, bytes=max(0, budget - cap.bytes)))
@@ -199,7 +206,7 @@ def _ram(total: int, shared: Wanted | None, wired_limit: int | None) -> MemoryPo
         id="ram",
         kind="unified" if shared else "system",
         total_bytes=total,
-        free_bytes=total - system,
+        free_bytes=free,
         budget_bytes=budget,
         limits=tuple(limits),
         basis="assumed" if shared is not None and shared.assumed else "declared",

@@ -381,6 +381,7 @@ SENTENCES: dict[str, str] = {
     "limit.in-use-unnamed": "in use beyond the parts that are named",
     "limit.free-not-plausible": "{free_bytes} bytes were reported free of {total_bytes}; corrected",
     "limit.cut-to-rest": "{limit}; counted only up to the {left_bytes:bytes} that were left",
+    "limit.chip-firmware": "kept by the firmware, as other machines with this chip report",
     "limit.firmware": "kept by the firmware: macOS never gets it",
     "limit.host-in-use": "in use by programs and the system (total less {how})",
     "limit.available-by-psutil": "what psutil reports as available",

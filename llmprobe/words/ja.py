@@ -361,6 +361,7 @@ SENTENCES: dict[str, str] = {
     "limit.in-use-unnamed": "内訳の分からない使用分",
     "limit.free-not-plausible": "容量{total_bytes}バイトに対し、空きが{free_bytes}バイトと報告されたため補正しました",
     "limit.cut-to-rest": "{limit}（残りの{left_bytes:bytes}までを計上）",
+    "limit.chip-firmware": "ファームウェアの予約分（同じチップの他のマシンの報告による）",
     "limit.firmware": "ファームウェアの予約分（macOSからは使えません）",
     "limit.host-in-use": "プログラムとシステムの使用分（総量から{how}を引いた量）",
     "limit.available-by-psutil": "psutilが報告する空き",

@@ -429,3 +429,18 @@ def test_nvlink_that_a_card_has_no_connector_for_is_said_where_it_was_asked_for(
 
     assert [each.title.values["name"] for each in found] == said
     assert all(each.evidence == (f"--gpu {text}",) for each in found)
+
+
+def test_a_chip_of_one_size_is_not_assumed_and_its_firmware_keeps_a_part() -> None:
+    """
+    A DGX Spark has 128 GB and no other size; Linux has 127,600,748 kB of it
+    (https://github.com/XuehaiPan/nvitop/pull/208). A Strix Halo is sold with several.
+    """
+    snapshot = hypothetical(["DGX Spark"], None)
+    (pool,) = snapshot.pools
+
+    assert "memory-assumed" not in {each.id for each in snapshot.findings}
+    assert pool.total_bytes == 128 * GIB
+    assert {limit.by: limit.bytes for limit in pool.limits}["firmware"] == 128 * GIB - 127_600_748 * 1024
+    assert pool.budget_bytes == 128 * GIB - sum(limit.bytes for limit in pool.limits) < 127_600_748 * 1024
+    assert "memory-assumed" in {each.id for each in hypothetical(["Strix Halo"], None).findings}
