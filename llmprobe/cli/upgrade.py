@@ -68,6 +68,6 @@ def command(
     else:
         from llmprobe.output.text import pages
 
-        pages.show_upgrade(answer, spoken())
+        pages.show_upgrade(answer, spoken(), target=target.words)
     reached = answer.now is not None or any(step.after is not None for step in answer.steps)
     return 0 if reached else 3

@@ -2532,7 +2532,7 @@ SENTENCES: dict[str, str] = {
     "page.upgrade-now": "Now",
     "page.upgrade-nothing": "nothing runs as wished",
     "page.upgrade-runs": "{model} as {quant}",
-    "page.upgrade-layers": "[{layers} of {total} layers on GPUs][!{layers}on the CPU alone][, the experts of {experts} in RAM]",
+    "page.upgrade-layers": "[{layers} of {total} layers on GPUs][!{layers}on the CPU alone][, {how}][, the experts of {experts} in RAM]",
     "page.upgrade-answer": "an answer in {seconds:seconds}",
     "page.upgrade-reads-as": "{reads_as:.0f} {unit} of {test}",
     "page.upgrade-free": "At no cost",
@@ -2583,6 +2583,8 @@ SENTENCES: dict[str, str] = {
     "figure.money": "{currency:currency.}{likely:money}[ ({low:money} to {high:money})]",
     "page.fit-next": "The next better model",
     "page.fit-left-out": "Not listed: {reasons:each}",
+    "page.fit-order": "The order counts the time of an answer and how well a result is known, too, so a lower {test} may come "
+    "first; --explain shows the points",
     "page.fit-unranked": "They run here, too, and too little is published to rank them: {names:list}[, and {more} more]",
     "page.fit-kept": "On this disk, and not in the catalog, so that nothing ranks them",
     "page.fit-kept-runs": "{name}[ ({quant})], {parameters:count} parameters: runs at {tokens_per_s} tokens/s[, {layers} of "

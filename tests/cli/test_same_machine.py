@@ -24,15 +24,20 @@ def printed(capsys: pytest.CaptureFixture[str], arguments: list[str]) -> str:
 
 
 @pytest.mark.parametrize(
-    "target", [HYPOTHETICAL, ["--replay", str(FOLDER / "linux-2x3090-64g" / "recording.json")]]
+    ("target", "question"),
+    [
+        (HYPOTHETICAL, ["check"]),
+        (["--replay", str(FOLDER / "linux-2x3090-64g" / "recording.json")], ["check"]),
+        (HYPOTHETICAL, ["upgrade", "--model", "qwen3-0.6b"]),
+    ],
 )
 def test_a_finding_is_explained_for_the_machine_that_has_it(
-    target: list[str], capsys: pytest.CaptureFixture[str]
+    target: list[str], question: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     """
     The printed command, entered as it stands, explains the finding that the page names.
     """
-    page = printed(capsys, [*target, "check"])
+    page = printed(capsys, [*target, *question])
     (command,) = (line.strip() for line in page.splitlines() if "--explain" in line)
     words = shlex.split(command[command.index(CALL) + len(CALL) :])
 

@@ -83,6 +83,27 @@ def test_the_command_names_a_machine_that_is_not_this_one(monkeypatch: pytest.Mo
     assert lines[-1].strip().startswith("llmprobe --gpu 'RTX 3060 12GB' --ram 32GB recommend ")
 
 
+@pytest.mark.parametrize(("scores", "said"), [((1300, 1200, 1100), False), ((1300, 1400, 1100), True)])
+def test_an_order_that_the_column_does_not_have_is_explained(
+    monkeypatch: pytest.MonkeyPatch, scores: tuple[int, ...], said: bool
+) -> None:
+    """
+    Only where a row has a higher score than the one before it, and no points are shown.
+    """
+    rows = tuple(
+        msgspec.structs.replace(row, reads_as=score)
+        for row, score in zip(fitting().rows, scores, strict=True)
+    )
+    answer = msgspec.structs.replace(fitting(), rows=rows)
+    short, long = (
+        " ".join(page_of(monkeypatch, lambda page: fit.show(page, answer, explain=explain), 140))  # noqa: B023 - called at once
+        for explain in (False, True)
+    )
+
+    assert ("a lower Arena text may come first" in short) == said
+    assert "may come first" not in long
+
+
 def test_what_is_kept_here_stands_apart(monkeypatch: pytest.MonkeyPatch) -> None:
     """
     With its speed, that it does not run, or why it cannot be used; without any there is no heading.

@@ -4,6 +4,7 @@ The page of ``upgrade``: what it runs now, each change under what it costs, and 
 
 from functools import cache
 
+import msgspec
 import pytest
 
 import llmprobe
@@ -44,6 +45,21 @@ def test_every_step_is_on_the_page_once(monkeypatch: pytest.MonkeyPatch, width: 
     assert text.count("draws up to") == sum(
         bool(step.helps) and step.watts is not None for step in answer.steps
     )
+
+
+def test_a_split_by_tensors_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    Of what runs now: a split by layers is what is shown otherwise.
+    """
+    answer = answered("linux-rx7900xtx-64g", "llama3-70b")
+    assert answer.now is not None
+    choice = msgspec.structs.replace(answer.now.choice, split_mode="tensor")
+    sliced = msgspec.structs.replace(answer, now=msgspec.structs.replace(answer.now, choice=choice))
+    whole = page_of(monkeypatch, lambda page: upgrade.show(page, answer), 120)
+    split = page_of(monkeypatch, lambda page: upgrade.show(page, sliced), 120)
+
+    assert not any("on GPUs, split by tensors" in line for line in whole)
+    assert sum("on GPUs, split by tensors" in line for line in split) == 1
 
 
 def test_what_is_empty_has_no_heading(monkeypatch: pytest.MonkeyPatch) -> None:

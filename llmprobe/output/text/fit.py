@@ -2,6 +2,8 @@
 What a machine runs best, for a person to read: the answer, a line for each model, and what was left out.
 """
 
+from itertools import pairwise
+
 from llmprobe.facts.fit import Fit, Fitting, KeptInFit
 from llmprobe.output.text import findings
 from llmprobe.output.text.figures import short_rate
@@ -32,6 +34,8 @@ def show(page: Page, answer: Fit, *, explain: bool) -> None:
         page.bullets(answer.balance)
     page.heading(message("page.good-to-know"))
     page.bullets(answer.notes)
+    if not explain and any(one.reads_as < two.reads_as for one, two in pairwise(answer.rows)):
+        page.bullets((message("page.fit-order", test=answer.rows[0].capability.test),))
     if answer.left_out:
         page.bullets((message("page.fit-left-out", reasons=answer.left_out),))
     if answer.unranked:

@@ -90,8 +90,8 @@ def show_plan(answer: Plan, words: Words) -> None:
     plan.show(_page(words), answer)
 
 
-def show_upgrade(answer: Upgrade, words: Words) -> None:
-    upgrade.show(_page(words), answer)
+def show_upgrade(answer: Upgrade, words: Words, *, target: tuple[str, ...] = ()) -> None:
+    upgrade.show(_page(words, target), answer)
 
 
 def show_cost(answer: Cost, words: Words) -> None:

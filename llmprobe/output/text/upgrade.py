@@ -49,6 +49,7 @@ def _now(now: Reached | None) -> list[Content]:
             layers=choice.gpu_layers or None,
             total=choice.total_layers,
             experts=choice.n_cpu_moe + len(choice.cpu_moe_layers) or None,
+            how=message("page.by-tensors") if choice.split_mode == "tensor" else None,
         ),
         message("page.plan-rate", rate=rate(choice.speed.generation_tokens_per_s)),
     ]
