@@ -22,6 +22,13 @@ llama 4 scout -> llama-4-scout-17b-16e-instruct
 llama guard 3 -> llama-guard-3-8b
 code llama 7b -> codellama-7b-instruct
 tinyllama -> tinyllama-1.1b-chat
+Qwen3-VL-8B-Thinking -> qwen3-vl-8b-thinking
+qwen3-vl:8b-thinking -> qwen3-vl-8b-thinking
+glm-4.6v-flash -> glm-4.6v-flash-9b
+GLM-4.5V -> glm-4.5v-106b-a12b
+tiiuae/Falcon-H1R-7B -> falcon-h1r-7b
+ling 1t -> ling-1t
+nvidia/Llama-3_1-Nemotron-Ultra-253B-v1 -> llama-3.1-nemotron-ultra-253b-v1
 qwen3:30b -> qwen3-30b-a3b
 qwen3-30b-a3b -> qwen3-30b-a3b
 Qwen3-30B-A3B-Q4_K_M-00001-of-00002.gguf -> qwen3-30b-a3b
@@ -131,7 +138,7 @@ Qwen2.5-7B-Instruct-AWQ-INT4 -> qwen2.5-7b-instruct name.quant-ignored
 qwen3.6-35b-a3b-FP8 -> qwen3.6-35b-a3b name.quant-ignored
 turboderp/Qwen3-14B-4.0bpw-exl3 -> qwen3-14b name.quant-ignored
 RedHatAI/Qwen2.5-7B-Instruct-quantized.w8a8 -> qwen2.5-7b-instruct name.quant-ignored
-nemotron 4b -> nemotron-mini-4b-instruct name.only-match
+nemotron 4b -> nemotron-mini-4b-instruct name.ambiguous
 llama-7b -> llama-2-7b-chat name.only-match
 wizardlm -> wizardlm-2-7b name.ambiguous
 llava:13b-v1.6 -> vicuna-13b-v1.5 name.fine-tune
@@ -151,8 +158,7 @@ Hermes-2-Pro-Llama-3-8B -> llama-3-8b-instruct
 EVA-Qwen2.5-32B-v0.2 -> qwen2.5-32b-instruct
 gemma-3-12b-it-heretic -> gemma-3-12b-it
 gemma-3n-E4B-it-foo -> gemma-3n-e4b-it
-Qwen3-VL-8B-Thinking -> qwen3-vl-8b-instruct
-qwen3-vl:8b-thinking -> qwen3-vl-8b-instruct
+Qwen3-VL-8B-Foo -> qwen3-vl-8b-instruct
 Mixtral-8x7B-Foo -> mixtral-8x7b-instruct-v0.1
 codellama:13b-python-q4_0 -> codellama-13b-instruct
 日本語 Llama 3.1 8B -> llama-3.1-8b-instruct
@@ -201,7 +207,6 @@ qwen3 31b -> qwen3-8b
 nemotron 51b -> llama-3.1-nemotron-70b-instruct
 mistral 8b -> mistral-7b-instruct-v0.3
 glm-4.6 air -> glm-4.5-air-106b-a12b
-glm-4.6v-flash -> glm-4.7-flash-30b-a3b
 solar pro 2 -> solar-pro-preview-22b
 phi-4-vision-14b -> phi-4-14b
 Qwen/Qwen-7B -> qwen2.5-7b-instruct
@@ -215,7 +220,6 @@ Qwen3.6-40B-Foo-Heretic -> qwen3.6-27b
 molmo 7b -> olmo-3-7b-instruct
 gemma 29b -> gemma-2-9b-it
 llama 370b -> llama-3.3-70b-instruct
-tiiuae/Falcon-H1R-7B -> falcon-7b-instruct
 ibm-granite/granite-speech-3.3-8b -> granite-3.3-8b-instruct
 orca_mini_v8_70b -> llama-3.3-70b-instruct
 Kimi-K2-Mini-Foo -> kimi-k2-instruct
