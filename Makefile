@@ -109,6 +109,9 @@ budgets: $(VENV)/.dev  ## Check that no choice is over a budget: a sample of all
 plans: $(VENV)/.dev  ## Check that no machine that plan names for a model is over a budget (minutes; ARGS="--part 1/40": a fortieth)
 	$(BIN)/python -m benchmarks.plans $(ARGS)
 
+first-choices: $(VENV)/.dev  ## Check that every row of fit is what recommend says (an hour; ARGS="--part 1/40": a fortieth)
+	$(BIN)/python -m benchmarks.first_choices $(ARGS)
+
 verify: $(VENV)/.dev  ## Load small models with the printed commands in a real llama-server (built once), over rpc-servers too, and compare
 	$(BIN)/python -m benchmarks.verify
 

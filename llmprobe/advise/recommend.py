@@ -106,11 +106,12 @@ class Advice:
         candidates, rejected, misfits = find(problem)
         wanted, excluded, chosen = self._chosen(problem, candidates)
         rejected += excluded
-        order = _in_order(wanted, chosen)
+        best = chosen[0][1] if chosen else None
         choices = tuple(
-            self._choice(problem, label, candidate, order, snapshot) for label, candidate in chosen
+            self._choice(problem, label, candidate, best or candidate, snapshot)
+            for label, candidate in chosen
         )
-        freed = tuple(notes.freed(problem, order[0] if chosen else None, snapshot))
+        freed = tuple(notes.freed(problem, best, snapshot))
         answer = Recommendation(
             this_machine=snapshot.this_machine,
             model=self._in_short(choices[0].quant if choices else next(iter(misfits), "")),
@@ -138,26 +139,29 @@ class Advice:
         return msgspec.structs.replace(answer, changes=found)
 
     def first(
-        self, problem: Problem, snapshot: Snapshot, hopeful: Problem | None = None
+        self,
+        problem: Problem,
+        snapshot: Snapshot,
+        hopeful: Problem | None = None,
+        allowed: Callable[[Candidate], bool] | None = None,
     ) -> tuple[Candidate, Choice] | None:
         """
         The first choice of ``answer``, and how it was weighed, without what is said beside it; None where none fits.
 
-        What a ``hopeful`` problem of the same found is not looked for again.
+        What a ``hopeful`` problem of the same found is not looked for again. Of candidates that must be ``allowed`` all
+        are placed.
         """
         if self._is_unknown:
             return None
-        found = Leading(problem, hopeful)
-        while True:
-            wanted, _, chosen = self._chosen(problem, found.candidates)
-            if not chosen:
-                return None
-            (label, best), *_ = chosen
-            order = _in_order(wanted, chosen)
-            waiting = found.named(best, order)
-            if not waiting:
-                return best, self._choice(problem, label, best, order, snapshot)
-            found.place(waiting)
+        if allowed is None:
+            candidates = Leading(problem, hopeful).candidates
+        else:
+            candidates = [one for one in find(problem)[0] if allowed(one)]
+        _, _, chosen = self._chosen(problem, candidates)
+        if not chosen:
+            return None
+        (label, best), *_ = chosen
+        return best, self._choice(problem, label, best, best, snapshot, hopeful)
 
     def _chosen(
         self, problem: Problem, candidates: list[Candidate]
@@ -272,7 +276,7 @@ class Advice:
         )
         candidate = weigh(problem, quant, placed)
         choice, estimate = self._described(problem, "alternative", candidate, snapshot)
-        why = () if beside is None else reasons(problem, candidate, beside, [beside])
+        why = () if beside is None else reasons(problem, candidate, beside)
         return candidate, msgspec.structs.replace(choice, reasons=why), estimate
 
     def _choice(
@@ -280,8 +284,9 @@ class Advice:
         problem: Problem,
         label: Label,
         candidate: Candidate,
-        order: list[Candidate],
+        best: Candidate,
         snapshot: Snapshot,
+        hopeful: Problem | None = None,
     ) -> Choice:
         choice, estimate = self._described(problem, label, candidate, snapshot)
         return msgspec.structs.replace(
@@ -290,8 +295,8 @@ class Advice:
                 hurdle(snapshot, estimate.devices, mmap=estimate.settings.mmap),
                 verdict.of_choice(problem, candidate),
             ),
-            reasons=reasons(problem, candidate, order[0], order),
-            details=details(problem, candidate, order[0]),
+            reasons=reasons(problem, candidate, best, hopeful),
+            details=details(problem, candidate, best),
             fits=True,
         )
 
@@ -362,14 +367,6 @@ def machine_in_short(snapshot: Snapshot) -> MachineInShort:
         pools=snapshot.pools,
         accelerators=snapshot.accelerators,
     )
-
-
-def _in_order(wanted: list[Candidate], chosen: Shown) -> list[Candidate]:
-    """
-    What is shown as it was settled, then every other quantization.
-    """
-    order = [one for _, one in chosen]
-    return order + [one for one in wanted if all(one.quant != other.quant for _, other in chosen)]
 
 
 def recommend(

@@ -10,8 +10,6 @@ import msgspec
 
 from llmprobe import engines
 from llmprobe.advise.choose.balance import of_loss
-from llmprobe.advise.choose.candidates import find
-from llmprobe.advise.choose.ranking import best_of
 from llmprobe.advise.choose.shown import is_on_disk
 from llmprobe.advise.explain.notes import findings
 from llmprobe.advise.fit import explain
@@ -317,12 +315,8 @@ class _Question:
         if free:
             found = advice.first(problem, self._machine, hoped.problem)
         else:
-            allowed = [one for one in find(problem)[0] if self._is_wished(problem, one)]
-            best = best_of(problem, allowed)
-            if best is None or best.quality.usable is not True:
-                return None
-            found = advice.first(problem.changed(quants=(best.quant,)), self._machine)
-        if found is None:
+            found = advice.first(problem, self._machine, None, lambda one: self._is_wished(problem, one))
+        if found is None or found[0].quality.usable is not True:
             return None
         candidate, choice = found
         exact = weighed(hoped.contender, problem, candidate)

@@ -6,11 +6,15 @@ from typing import Any
 
 import msgspec
 import pytest
+from pytest_mock import MockerFixture
 
+from llmprobe.advise.choose.candidates import find
+from llmprobe.advise.choose.neighbours import nearest, neighbours
 from llmprobe.advise.choose.weighing import Candidate
 from llmprobe.advise.explain import notes
 from llmprobe.advise.explain.placement import of_placement
 from llmprobe.advise.explain.reasons import details, reasons, weighed
+from llmprobe.advise.recommend import Advice
 from llmprobe.facts.estimate import Range, Speed
 from llmprobe.facts.finding import Finding, Remedy
 from llmprobe.facts.machine import Snapshot
@@ -58,11 +62,40 @@ def test_the_nearest_neighbours_are_named(
     """
     Of what loses less the one that loses most; of what is a tenth faster the one that loses least.
     """
-    ranked = [BEST, *(candidate(1, rate, loss=loss, quant=quant) for quant, rate, loss in others)]
-    lines = reasons(PROBLEM, BEST, BEST, ranked)
-    said = {one.id: one.values["quant"] for one in named(lines, "reason.not-finer", "reason.not-faster")}
+    fitting = {quant: candidate(1, rate, loss=loss, quant=quant) for quant, rate, loss in others}
+    losses = {one.quant: one.divergence for one in (BEST, *fitting.values())}
+    found = nearest(BEST, losses | {"Q6_K": 0.015, "IQ4_XS": 0.03}, fitting.get)
 
-    assert (said.get("reason.not-finer"), said.get("reason.not-faster")) == (finer, faster)
+    assert tuple(one and one.quant for one in found) == (finer, faster)
+
+
+@pytest.mark.parametrize(("finer", "faster"), [("Q5_K_M", "Q3_K_M"), (None, "Q3_K_M"), ("Q5_K_M", None)])
+def test_neighbours_are_said_with_what_they_change(
+    mocker: MockerFixture, finer: str | None, faster: str | None
+) -> None:
+    """
+    The finer one before the faster one, and none where there is none.
+    """
+    both = [None if quant is None else candidate(1, 30.0, quant=quant) for quant in (finer, faster)]
+    mocker.patch("llmprobe.advise.explain.reasons.neighbours", return_value=tuple(both))
+    lines = named(reasons(PROBLEM, BEST, BEST), "reason.not-finer", "reason.not-faster")
+    expected = [("reason.not-finer", finer), ("reason.not-faster", faster)]
+
+    assert [(one.id, one.values["quant"]) for one in lines] == [pair for pair in expected if pair[1]]
+
+
+def test_neighbours_do_not_depend_on_what_is_hoped_or_shown() -> None:
+    """
+    With a hopeful search of the same problem at hand fewer quantizations are placed, and the same ones are named.
+    """
+    quants = ("Q8_0", "Q5_K_M", "Q4_K_M", "Q2_K")
+    asked = Advice(SPEC, {}).problem(machine((5,)), Wishes(ctx_size=16384, quants=quants))
+    for first in find(asked, ("Q4_K_M",))[0]:
+        placed = neighbours(asked, first)
+
+        assert neighbours(asked, first, asked.changed(hopeful=True)) == placed
+        assert placed[0] is not None
+        assert placed[0].quant == "Q5_K_M"
 
 
 def test_another_choice_is_closer_or_further() -> None:
@@ -70,7 +103,7 @@ def test_another_choice_is_closer_or_further() -> None:
     By what it loses beside the best one; an equal loss is not closer.
     """
     for loss, name in ((0.01, "reason.closer"), (0.02, "reason.further"), (0.03, "reason.further")):
-        (line,) = reasons(PROBLEM, candidate(1, loss=loss, quant="Q8_0"), BEST, [BEST])
+        (line,) = reasons(PROBLEM, candidate(1, loss=loss, quant="Q8_0"), BEST)
 
         assert (line.id, line.values["quant"], line.values["than"]) == (name, "Q8_0", "Q4_K_M")
 

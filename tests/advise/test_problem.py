@@ -46,7 +46,7 @@ def test_reasons_search_for_nothing_that_was_placed(searched: list[Case]) -> Non
     asked = problem(8.6, quants=("Q4_K_M",))
     (best, *_), _, _ = find(asked)
     before = len(searched)
-    lines = reasons(asked, best, best, [best])
+    lines = reasons(asked, best, best)
     more = details(asked, best, best)
 
     assert before > 1
@@ -91,13 +91,21 @@ def test_a_case_is_placed_anew() -> None:
 
 def test_a_projector_is_moved_only_by_a_search() -> None:
     """
-    Who asks for it in RAM has it there as it was asked for.
+    Who asks for it in RAM has it there as it was asked for. Without layers on devices it is the processor's, too, which
+    counts where there are devices.
     """
+    seeing = Advice(load("qwen3-vl-8b"), {})
+    card, none = machine((8,), ram_gib=20), machine(ram_gib=20)
     here, there = Settings(mmproj_offload=False), Settings(mmproj_offload=True)
+    asked = seeing.problem(card, Wishes())
+    devices = next(each for each in asked.site.device_sets if each)
 
-    assert problem(20).moved_projector(here)
-    assert not problem(20).moved_projector(there)
-    assert not problem(20, mmproj_offload=False).moved_projector(here)
+    assert asked.moved_projector(here, devices)
+    assert asked.moved_projector(there, ())
+    assert not asked.moved_projector(there, devices)
+    assert not seeing.problem(none, Wishes()).moved_projector(there, ())
+    assert not seeing.problem(card, Wishes(mmproj_offload=False)).moved_projector(here, devices)
+    assert not Advice(SPEC, {}).problem(card, Wishes()).moved_projector(here, devices)
 
 
 def test_a_projector_is_loaded_where_the_model_has_one_and_nobody_leaves_it_out() -> None:

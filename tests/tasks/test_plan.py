@@ -2,7 +2,6 @@
 ``plan``: the machines that a model needs are those that an expert would name, and each holds it.
 """
 
-import random
 from datetime import date
 from functools import cache
 from typing import Any
@@ -98,16 +97,15 @@ def test_every_machine_holds_it_by_its_own_command(name: str) -> None:
         assert all(device.total_bytes <= (device.budget_bytes or 0) for device in one.choice.devices)
 
 
-@pytest.mark.parametrize("at", range(2))
-def test_no_machine_of_a_plan_is_over_its_budget(at: int) -> None:
+@pytest.mark.parametrize("name", ["gemma-3-12b-it", "qwen3-30b-a3b"])
+def test_no_machine_of_a_plan_is_over_its_budget(name: str) -> None:
     """
-    Of models that are drawn anew each time every printed command takes what is told, on the machine by its own
-    description; ``make plans`` asks for all of the catalog.
+    Every printed command takes what is told, on the machine by its own description; ``make plans`` asks this for all
+    of the catalog.
     """
-    name = random.choice([entry.id for entry in llmprobe.models() if (entry.parameters or 0) < 4 * 10**10])
     found = [(fault, where) for _, fault, where in faults_of(name) if fault is not None]
 
-    assert found == [], (name, at)
+    assert found == []
 
 
 def test_the_ram_that_people_buy_for_a_70b_is_among_the_machines() -> None:

@@ -1,5 +1,5 @@
 """
-Every way to run a model here that is worth comparing: quantization x cache type x devices, each placed.
+Every way to run a model here that is worth comparing: quantization x cache type x devices x projector, each placed.
 
 Flash attention is not varied, as it is on wherever the devices have a kernel for the heads: in 1,052 of 1,085
 measured pairs of loads switching it off takes more memory, and in the others at most 64 MiB less on a device.
@@ -10,6 +10,7 @@ from itertools import product
 
 import msgspec
 
+from llmprobe.advise.choose.freeing import gains_by_projector, gains_by_small_cache, may_move_projector
 from llmprobe.advise.choose.problem import Problem
 from llmprobe.advise.choose.weighing import Candidate, weigh
 from llmprobe.advise.search.by_tensors import why_not
@@ -104,6 +105,7 @@ def _fitting(problem: Problem, quant: str, misfits: dict[str, Misfit]) -> Iterat
         ubatch_sizes = (max(1, ctx_size // wishes.parallel),)
         batch_size = max(batch_size, *ubatch_sizes)
     variants = list(product(pairs, ubatch_sizes))
+    every_cache = wishes.max_ctx or wishes.priority in ("speed", "context")
     # Of what cannot fit the smallest cache and micro-batch miss least.
     for (cache_k, cache_v), ubatch_size in variants[-1:] if hopeless else variants:
         settings = Settings(
@@ -132,12 +134,15 @@ def _fitting(problem: Problem, quant: str, misfits: dict[str, Misfit]) -> Iterat
                 result = freed if isinstance(freed, Placed) else result
             if isinstance(result, Placed):
                 placed.append(result)
-                yield weigh(problem, quant, result)
-                yield from _hoped_without_projector(problem, quant, settings, devices)
+                candidate = weigh(problem, quant, result)
+                yield candidate
+                yield from _without_projector(problem, settings, candidate)
+                if not every_cache:
+                    yield from _with_small_cache(problem, pairs[-1], candidate)
                 yield from _by_tensors(problem, quant, devices, result)
             elif quant not in misfits or result.missing_bytes < misfits[quant].missing_bytes:
                 misfits[quant] = result
-        if placed and not wishes.max_ctx and wishes.priority not in ("speed", "context"):
+        if placed and not every_cache:
             # Cache and micro-batch are made smaller only where that is what it takes to fit, or what was asked for.
             return
 
@@ -148,15 +153,6 @@ def _placed(problem: Problem, quant: str, settings: Settings, devices: tuple[Dev
     return problem.place(quant, settings, devices)
 
 
-def may_move_projector(problem: Problem, devices: tuple[Device, ...]) -> bool:
-    """
-    Whether the projector can lie in RAM while layers lie on devices, and nobody said where it shall.
-    """
-    site = problem.site
-    can = bool(devices) and not site.unified and site.abilities.projector_on_host and site.abilities.partial
-    return can and problem.loads_projector and problem.wishes.mmproj_offload is None
-
-
 def _may_free(problem: Problem, devices: tuple[Device, ...], misfit: Misfit) -> bool:
     """
     Whether a device lacks what its projector takes; RAM gains nothing by holding that too.
@@ -165,17 +161,36 @@ def _may_free(problem: Problem, devices: tuple[Device, ...], misfit: Misfit) -> 
     return short and may_move_projector(problem, devices)
 
 
-def _hoped_without_projector(
-    problem: Problem, quant: str, settings: Settings, devices: tuple[Device, ...]
-) -> Iterator[Candidate]:
+def _without_projector(problem: Problem, settings: Settings, candidate: Candidate) -> Iterator[Candidate]:
     """
-    In the hope that graphs take no memory, what a placement would be whose graphs leave no room for the projector.
+    The same with the projector in RAM, where that may gain.
+
+    A hopeful problem tries it of every candidate: graphs may leave no room for the projector.
     """
-    if not problem.hopeful or not may_move_projector(problem, devices):
+    if problem.hopeful:
+        tried = settings.mmproj_offload and may_move_projector(problem, candidate.devices)
+    else:
+        tried = gains_by_projector(problem, candidate)
+    if not tried:
         return
-    result = _placed(problem, quant, msgspec.structs.replace(settings, mmproj_offload=False), devices)
+    in_ram = msgspec.structs.replace(settings, mmproj_offload=False)
+    result = _placed(problem, candidate.quant, in_ram, candidate.devices)
     if isinstance(result, Placed):
-        yield weigh(problem, quant, result)
+        yield weigh(problem, candidate.quant, result)
+
+
+def _with_small_cache(problem: Problem, pair: tuple[str, str], candidate: Candidate) -> Iterator[Candidate]:
+    """
+    The same with the smallest pair of cache types, where the layers for which it makes room may gain.
+    """
+    if pair == (candidate.settings.cache_type_k, candidate.settings.cache_type_v):
+        return
+    small = msgspec.structs.replace(candidate.settings, cache_type_k=pair[0], cache_type_v=pair[1])
+    if not gains_by_small_cache(problem, candidate, small):
+        return
+    result = problem.place(candidate.quant, small, candidate.devices)
+    if isinstance(result, Placed):
+        yield weigh(problem, candidate.quant, result)
 
 
 def _by_tensors(

@@ -2,18 +2,18 @@
 The first choice without placing what cannot be it.
 
 Placing takes graphs, and most quantizations are far from the first. So each is first laid out as if graphs took no
-memory, which is no worse than it can be. Those that may come first are placed, and so are those that are named beside
-the first; the others stand as they were hoped to be.
+memory, which is no worse than it can be. Those that may come first are placed; the others stand as they were hoped to
+be.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from llmprobe.advise.choose.balance import NEARLY
 from llmprobe.advise.choose.candidates import find, quants_for
 from llmprobe.advise.choose.problem import Problem
-from llmprobe.advise.choose.ranking import dominates, ranked
-from llmprobe.advise.choose.shown import WORTH_SHOWING, is_on_disk
-from llmprobe.advise.choose.variants import varied
+from llmprobe.advise.choose.ranking import ranked
+from llmprobe.advise.choose.shown import is_on_disk
+from llmprobe.advise.choose.variants import most_varied, varied
 from llmprobe.advise.choose.weighing import Candidate
 
 SLACK = 0.1
@@ -21,9 +21,6 @@ SLACK = 0.1
 Points by which a placement may be worth more than it was hoped to be: layouts are found by the time of a token, and
 are worth something for the time of an answer, too.
 """
-
-MOST_VARIED = 1.5
-"""Points that another micro-batch, or the cache in RAM, was never seen to bring."""
 
 
 class Leading:
@@ -53,39 +50,28 @@ class Leading:
         hoped = (one for quant, found in self._hopes.items() if quant not in self._placed for one in found)
         return [*(one for found in self._placed.values() for one in found), *hoped]
 
-    def place(self, quants: Iterable[str]) -> None:
+    def _place(self, quant: str) -> None:
         """
         Place what was only hoped for.
         """
-        for quant in quants:
-            self._placed[quant] = self._find(self._problem, quant)
-
-    def named(self, first: Candidate, order: list[Candidate]) -> list[str]:
-        """
-        The quantizations that must be placed before what is said of the ``first`` of these holds: its neighbours, and
-        what would put one of them out.
-        """
-        beside = list(neighbours(first, order))
-        over = (one for one in order if one.hoped and any(dominates(one, other) for other in beside))
-        return list(dict.fromkeys(one.quant for one in (*beside, *over) if one.hoped))
+        self._placed[quant] = self._find(self._problem, quant)
 
     def _find(self, problem: Problem, quant: str) -> list[Candidate]:
         return find(problem, (quant,))[0]
 
     def _settle(self) -> None:
         """
-        Place what may come first, and what stands beside that.
+        Place what may come first, the likeliest first.
         """
         model = self._problem.estimator.model
-        self.place(quant for quant in self._hopes if is_on_disk(model, quant))
+        for quant in self._hopes:
+            if is_on_disk(model, quant):
+                self._place(quant)
         while True:
-            wanted = ranked(self._problem, self.candidates)[0]
-            if not wanted:
+            waiting = next(self._contenders(ranked(self._problem, self.candidates)[0]), None)
+            if waiting is None:
                 return
-            waiting = list(self._contenders(wanted)) or self.named(wanted[0], wanted)
-            if not waiting:
-                return
-            self.place(waiting[:1])
+            self._place(waiting)
 
     def _contenders(self, wanted: list[Candidate]) -> Iterator[str]:
         """
@@ -96,8 +82,9 @@ class Leading:
         usable = best > float("-inf")
         if not usable:
             best = max((one.utility for one in placed), default=float("-inf"))
+        # One that is beaten as it is may be the best in another variant.
         hoped = sorted(
-            (one for one in wanted if one.hoped),
+            (one for one in self.candidates if one.hoped),
             key=lambda one: (one.quality.usable is False, -one.utility),
         )
         for one in hoped:
@@ -109,22 +96,10 @@ class Leading:
         """
         The most that a candidate can be worth, in any variant; those are not tried of one that is too far behind.
         """
-        if one.utility < best - MOST_VARIED:
-            return one.utility
+        most = most_varied(self._hopeful, one)
+        if most < best - NEARLY - SLACK:
+            return most
         return max([one.utility, *(other.utility for other in varied(self._hopeful, one))])
-
-
-def neighbours(first: Candidate, order: list[Candidate]) -> Iterator[Candidate]:
-    """
-    Of candidates the nearest that loses less than the first, and the nearest that loses more and is faster.
-    """
-    finer = [one for one in order if one.divergence < first.divergence]
-    if finer:
-        yield max(finer, key=lambda one: one.divergence)
-    enough = first.ranking_speed * WORTH_SHOWING
-    coarser = [one for one in order if one.divergence > first.divergence and one.ranking_speed > enough]
-    if coarser:
-        yield min(coarser, key=lambda one: one.divergence)
 
 
 def _may_be_hoped(problem: Problem) -> bool:

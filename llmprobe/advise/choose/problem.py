@@ -68,11 +68,17 @@ class Problem:
         """
         return self.wishes.mmproj != "none" and self.estimator.projectors.loaded
 
-    def moved_projector(self, settings: Settings) -> bool:
+    def moved_projector(self, settings: Settings, devices: tuple[Device, ...]) -> bool:
         """
-        Whether a search put the projector into RAM, where nobody asked for that.
+        Whether a search left the projector to the processor, where there are devices and nobody asked for that.
         """
-        return not settings.mmproj_offload and self.wishes.mmproj_offload is None
+        there = settings.mmproj_offload and bool(devices)
+        return (
+            self.loads_projector
+            and not there
+            and self.wishes.mmproj_offload is None
+            and any(self.site.device_sets)
+        )
 
     def case(self, quant: str, settings: Settings, devices: tuple[Device, ...]) -> Case:
         """

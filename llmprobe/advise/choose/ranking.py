@@ -3,6 +3,7 @@ The order of candidates: what the wishes exclude, what another candidate beats i
 """
 
 from collections.abc import Iterable
+from math import inf
 
 import msgspec
 
@@ -10,7 +11,7 @@ from llmprobe.advise.choose.balance import HARDLY, NEARLY, NEARLY_AS_FAST
 from llmprobe.advise.choose.problem import Problem
 from llmprobe.advise.choose.rated import rated
 from llmprobe.advise.choose.shown import is_on_disk, shown
-from llmprobe.advise.choose.variants import varied
+from llmprobe.advise.choose.variants import most_varied, varied
 from llmprobe.advise.choose.weighing import Candidate
 from llmprobe.facts.recommendation import Rejected, Wishes
 from llmprobe.model.quants import file_type
@@ -32,13 +33,8 @@ def ranked(problem: Problem, candidates: list[Candidate]) -> tuple[list[Candidat
     # A quantization that is excluded on some devices may be a choice on others.
     quants = {one.quant for one in kept}
     rejected = [one for one in excluded if one.what not in quants]
-    undominated = [
-        one
-        for one in kept
-        if is_on_disk(problem.estimator.model, one.quant)
-        or not any(dominates(other, one) for other in kept if one.hoped or not other.hoped)
-    ]
-    return _varied(problem, _sorted(undominated, problem.wishes)), rejected
+    every = _varied(problem, kept)
+    return _sorted(_undominated(problem, every), problem.wishes), rejected
 
 
 def best_of(problem: Problem, candidates: list[Candidate]) -> Candidate | None:
@@ -163,11 +159,25 @@ def _sorted(candidates: Iterable[Candidate], wishes: Wishes) -> list[Candidate]:
     return [first, *(one for one in ranked if one is not first)]
 
 
+def _undominated(problem: Problem, candidates: list[Candidate]) -> list[Candidate]:
+    """
+    The candidates that none beats, and the file that is on this disk.
+    """
+    return [
+        one
+        for one in candidates
+        if is_on_disk(problem.estimator.model, one.quant)
+        or not any(dominates(other, one) for other in candidates if one.hoped or not other.hoped)
+    ]
+
+
 def dominates(better: Candidate, worse: Candidate) -> bool:
     """
-    Whether one is at least as good in everything and better in something.
+    Whether one is at least as good in everything, in what it is worth as well, and better in something.
     """
     pairs = (
+        # A cache or a projector in RAM costs something that no speed tells.
+        (better.utility, worse.utility),
         (-better.divergence, -worse.divergence),
         (better.ranking_speed, worse.ranking_speed),
         (better.ranking_prompt_speed, worse.ranking_prompt_speed),
@@ -184,12 +194,24 @@ def _in_its_best_variant(problem: Problem, one: Candidate) -> Candidate:
 
 def _varied(problem: Problem, candidates: list[Candidate]) -> list[Candidate]:
     """
-    The candidates sorted anew, each that would be shown in its best variant.
+    The candidates, in their best variant each that would be shown and each that may be the first by that.
     """
-    best: dict[int, Candidate] = {}
     wishes = problem.wishes
     # The best choice must not depend on how many are shown.
     enough = msgspec.structs.replace(wishes, top=max(wishes.top, VARIED))
-    for _, one in shown(candidates, enough, problem.use):
-        best[id(one)] = _in_its_best_variant(problem, one)
-    return _sorted((best.get(id(one), one) for one in candidates), wishes)
+    unbeaten = _sorted(_undominated(problem, candidates), wishes)
+    best = {id(one): _in_its_best_variant(problem, one) for _, one in shown(unbeaten, enough, problem.use)}
+    # Nor on what else is shown: what is beaten as it is may be the best in another variant.
+    most = max((one.utility for one in best.values() if _counts(one)), default=-inf)
+    for one in sorted(candidates, key=lambda one: -one.utility):
+        if id(one) not in best and most_varied(problem, one) >= most - NEARLY:
+            found = best[id(one)] = _in_its_best_variant(problem, one)
+            most = max(most, found.utility) if _counts(found) else most
+    return [best.get(id(one), one) for one in candidates]
+
+
+def _counts(one: Candidate) -> bool:
+    """
+    Whether a candidate is placed, and leaves the model usable.
+    """
+    return not one.hoped and one.quality.usable is not False

@@ -28,8 +28,8 @@ from llmprobe.facts.settings import Settings, without_drafts
 class Candidate(msgspec.Struct, frozen=True, kw_only=True):
     """
     One placed configuration with its utility. The ranking speeds, in tokens per second at a half-full context, may be
-    based on assumptions; ``seconds`` is the time of an answer at them. ``moved_projector`` says that a search put the
-    projector into RAM, ``hoped`` that it was placed as if graphs took no memory.
+    based on assumptions; ``seconds`` is the time of an answer at them. ``moved_projector`` says that a search left the
+    projector to the processor, ``hoped`` that it was placed as if graphs took no memory.
     """
 
     quant: str
@@ -171,7 +171,7 @@ def weigh(problem: Problem, quant: str, placed: Placed) -> Candidate:
         ranking_prompt_speed=prompts,
         quality=loss,
         # What is hoped for is no less than what can be: exactly placed, the projector may stay on the device.
-        moved_projector=not problem.hopeful and problem.moved_projector(settings),
+        moved_projector=not problem.hopeful and problem.moved_projector(settings, hardware.devices),
         hoped=problem.hopeful,
     )
     return msgspec.structs.replace(

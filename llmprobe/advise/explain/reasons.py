@@ -6,7 +6,7 @@ import msgspec
 
 from llmprobe.advise.choose.balance import rule, score
 from llmprobe.advise.choose.candidates import UBATCH_SIZES
-from llmprobe.advise.choose.leading import neighbours
+from llmprobe.advise.choose.neighbours import neighbours
 from llmprobe.advise.choose.problem import Problem
 from llmprobe.advise.choose.weighing import Candidate, weigh
 from llmprobe.advise.explain.differences import differences, of_candidate, pace
@@ -17,11 +17,11 @@ from llmprobe.words.message import Message, Value, message
 
 
 def reasons(
-    problem: Problem, candidate: Candidate, best: Candidate, ranked: list[Candidate]
+    problem: Problem, candidate: Candidate, best: Candidate, hopeful: Problem | None = None
 ) -> tuple[Message, ...]:
     """
     The reasons of a choice for every reader: of the best one its placement and the cost of its neighbours, of another
-    what it would change.
+    what it would change. What a ``hopeful`` problem of the same found is not looked for again.
     """
     if candidate is not best:
         return (_beside(problem, candidate, best),)
@@ -38,9 +38,11 @@ def reasons(
             "differences": _differences(problem, other, candidate),
         }
 
-    for other in neighbours(candidate, ranked):
-        finer = other.divergence < candidate.divergence
-        lines.append(Message("reason.not-finer" if finer else "reason.not-faster", instead(other)))
+    finer, faster = neighbours(problem, candidate, hopeful)
+    if finer is not None:
+        lines.append(Message("reason.not-finer", instead(finer)))
+    if faster is not None:
+        lines.append(Message("reason.not-faster", instead(faster)))
     return tuple(lines)
 
 
@@ -162,7 +164,7 @@ def _of_projector(problem: Problem, candidate: Candidate) -> list[Message]:
         return []
     estimator = problem.estimator
     held = estimator.projectors.most(estimator.setup(settings, candidate.placed.hardware))
-    if problem.moved_projector(settings):
+    if problem.moved_projector(settings, candidate.devices):
         return [message("reason.projector-in-ram", bytes=held[HOST])]
     return [message("reason.projector-requested", bytes=held[HOST])]
 

@@ -31,14 +31,14 @@ def quants(weights: Weights, snapshot: Snapshot) -> list[str]:
     return [one.quant for one in bounds(weights, survey(snapshot, ASKED))]
 
 
-@pytest.mark.parametrize("name", random.sample(MACHINES, 3))
+@pytest.mark.parametrize("name", random.Random(20261201).sample(MACHINES, 3))
 def test_no_search_finds_more_than_the_bound(name: str) -> None:
     """
-    On machines and for models that are drawn anew each time, every candidate has at most the utility of its bound.
+    On some machines and for some models, every candidate has at most the utility of its bound.
     """
     snapshot = replayed(name)
     texts = [name for name, entry in known().entries.items() if entry.modality != "embedding"]
-    drawn = random.sample(texts, EACH)
+    drawn = random.Random(name).sample(texts, EACH)
     over = []
     for model in drawn:
         problem = Advice(load_model(model), {}).problem(snapshot, ASKED)
