@@ -122,7 +122,7 @@ def _left(
     The bytes that a configuration leaves of every room that it uses, by the devices that share it.
     """
     devices = estimator.devices(quant, configuration.settings, configuration.hardware)
-    totals = {device.id: device.total_bytes for device in devices}
+    totals = {device.id: device.held_bytes for device in devices}
     rooms = room(snapshot)
     used = {devices: size for devices, size in rooms.items() if totals.keys() & set(devices)}
     left: dict[str, int | None] = {

@@ -202,7 +202,7 @@ def compare(
     short_devices = 0
     for device in devices:
         pool, own = pools[device.id], budgets.get(device.id)
-        most = device.total_bytes + _margin(device) - _mapped(device)
+        most = device.held_bytes + _margin(device)
         needs[pool] = needs.get(pool, 0) + most
         if own is not None:
             short_devices += max(0, most - own)
@@ -233,15 +233,11 @@ def read_again(
     host, *others = devices
     if not settings.mmap or host.budget_bytes is None or any(one.budget_bytes is None for one in others):
         return ()
-    short = host.total_bytes + _margin(host) - _mapped(host) - host.budget_bytes
+    short = host.held_bytes + _margin(host) - host.budget_bytes
     kept = host.total_bytes - host.weights_bytes
     if not missing or short != missing or kept > host.budget_bytes:
         return ()
     return (message("warning.read-again", missing_bytes=missing, weights_bytes=host.weights_bytes),)
-
-
-def _mapped(device: DeviceEstimate) -> int:
-    return sum(term.mapped_bytes for term in device.terms)
 
 
 def _margin(device: DeviceEstimate) -> int:

@@ -65,6 +65,11 @@ class DeviceEstimate(msgspec.Struct, frozen=True, kw_only=True):
     name: str | None = None
     terms: tuple[Term, ...] = ()
 
+    @property
+    def held_bytes(self) -> int:
+        """The total less what is read from the mapped file as it is used, which takes no memory that is not free."""
+        return self.total_bytes - sum(term.mapped_bytes for term in self.terms)
+
 
 class Layers(msgspec.Struct, frozen=True, kw_only=True):
     """

@@ -2013,6 +2013,8 @@ SENTENCES: dict[str, str] = {
     "reason.cache-in-ram": "the KV cache ({bytes:bytes}) stays in RAM (-nkvo), which leaves more of the GPU to layers; "
     "the CPU then computes attention, which slows down as the text grows[: about {tokens_per_s:pace} tokens/s with a "
     "full context]",
+    "reason.read-late": "{bytes:bytes} of the file is a table of which llama.cpp reads the rows in use from the mapped file; it "
+    "takes no RAM of its own, which smaller tables of smaller files do",
     "reason.projector-in-ram": "the projector ({bytes:bytes}) stays in RAM (--no-mmproj-offload), which leaves more of "
     "the GPU to layers; the CPU then reads images, which takes seconds to a minute for each",
     "reason.projector-requested": "the projector ({bytes:bytes}) stays in RAM, as requested (--no-mmproj-offload); the "

@@ -1675,6 +1675,7 @@ SENTENCES: dict[str, str] = {
     "reason.cache-needed": "KVキャッシュは {cache_type_k}[（K）と {cache_type_v}（V）] です。f16では{ctx_size}トークンが収まりません",
     "reason.cache-chosen": "KVキャッシュは {cache_type_k}[（K）と {cache_type_v}（V）] です。f16でも収まります[: {differences}]",
     "reason.cache-in-ram": "KVキャッシュ（{bytes:bytes}）をRAMに置き（-nkvo）、GPUにより多くのレイヤーを載せます。アテンションはCPUで計算するため、文章が長くなるほど遅くなります[（コンテキスト満杯時 約{tokens_per_s:pace} トークン/秒）]",
+    "reason.read-late": "ファイルのうち{bytes:bytes}は表で、llama.cppは使う行だけをマップしたファイルから読みます。RAMを占有しません（より小さいファイルの小さい表はRAMに載ります）",
     "reason.projector-in-ram": "mmproj（{bytes:bytes}）をRAMに置き（--no-mmproj-offload）、GPUにより多くのレイヤーを載せます。画像はCPUで処理するため、1枚に数秒から1分かかります",
     "reason.projector-requested": "指定どおりmmproj（{bytes:bytes}）をRAMに置きます（--no-mmproj-offload）。画像はCPUで処理するため、1枚に数秒から1分かかります",
     "reason.ubatch-embedding": "マイクロバッチは {ubatch_size}（-ub）です。テキスト全体を1つのベクトルにするためです",

@@ -2,7 +2,6 @@
 No choice goes over a budget, by its printed command alone; ``make budgets`` asks far more than these tests.
 """
 
-import random
 from collections.abc import Mapping
 from functools import cache
 
@@ -35,6 +34,7 @@ ONCE_WRONG = (
     Question("linux-gh200-480g", "stablelm-2-12b-chat", 4096),
     Question("linux-2xeon-x5650-gtx1060", "minicpm3-4b", 4096),
     Question("linux-p40-24g-hot-narrow", "grok-1-314b", 8192),
+    Question("windows-9070xt-16g-no-page-file", "gemma-4-e2b-it", 32768),
     Question("linux-2x3090-64g-half-full", "gpt-oss-120b", 32768),
 )
 """
@@ -49,9 +49,10 @@ WORDS = "llama-server -m x-Q8_0.gguf -c 4096 -np 1 -ngl 49 --fit off"
 @pytest.mark.parametrize("part", range(PARTS))
 def test_no_choice_of_a_sample_is_over_its_budget(part: int) -> None:
     """
-    Of other machines, models and contexts on every run, every command takes what is told, and that fits.
+    Of some machines, models and contexts, every command takes what is told, and that fits; ``make budgets`` draws
+    others.
     """
-    seed = f"{random.getrandbits(32)}.{part}"
+    seed = f"20261201.{part}"
     questions = budgets.sample(EACH, seed)
     faults = [fault for group in budgets.by_model(questions) for fault in faults_of(group)]
 

@@ -5,6 +5,7 @@ The reasons of a choice, and what it is said to be worth: each is a claim on fig
 import msgspec
 import pytest
 
+import llmprobe
 from llmprobe.advise.choose.balance import Scored, score
 from llmprobe.advise.choose.use import CHAT
 from llmprobe.advise.recommend import recommend
@@ -17,6 +18,7 @@ from llmprobe.units import GIB, MIB
 from llmprobe.words.message import Message, message
 from tests.advise.machines import LLAMA_8B, LLAMA_70B, QWEN3_30B, WITH_MATRIX, machine, model
 from tests.advise.messages import figure, ids, inner, listed, named, number, the
+from tests.machine_fixtures import replayed
 
 LLAMA3_70B = model("llama", LLAMA_70B, published=WITH_MATRIX)
 LLAMA31_8B = model("llama", LLAMA_8B, published=WITH_MATRIX)
@@ -444,3 +446,22 @@ def test_choices_of_nearly_the_same_score_are_called_about_equal() -> None:
     assert inner(far, "beside").id == "balance.less"
     assert figure(inner(far, "beside"), "points") == pytest.approx(1, abs=0.1)
     assert (inner(more, "beside").id, figure(inner(more, "beside"), "points") > 0) == ("balance.more", True)
+
+
+def test_a_table_that_is_read_as_it_is_used_takes_no_ram() -> None:
+    """
+    Gemma 4 E2B in 16 bits has 262,144 rows of 35 times 256 figures: above 4 GiB llama.cpp reads those in use from the
+    mapped file. Where less RAM is left, the whole file runs, and a smaller one, whose table is loaded, does not.
+    """
+    found = llmprobe.recommend(
+        llmprobe.load_model("gemma-4-e2b-it"), replayed("windows-9070xt-16g-no-page-file"), ctx_size=32768
+    )
+    (choice,) = found.choices
+    host = choice.devices[0]
+    assert host.budget_bytes is not None
+
+    assert choice.quant == "BF16"
+    assert the(choice.reasons, "reason.read-late").values["bytes"] == 262_144 * 35 * 256 * 2
+    assert host.held_bytes == host.total_bytes - 262_144 * 35 * 256 * 2
+    assert host.held_bytes < host.budget_bytes < host.total_bytes
+    assert "Q8_0" in {one.what for one in found.rejected}

@@ -28,6 +28,9 @@ def reasons(
     lines = list(of_placement(problem, candidate))
     if problem.estimator.is_moe:
         lines.append(experts_resident(problem))
+    late = problem.estimator.table(candidate.quant).late_bytes
+    if late:
+        lines.append(message("reason.read-late", bytes=late))
     lines += _of_cache(problem, candidate)
     lines += _of_projector(problem, candidate)
 

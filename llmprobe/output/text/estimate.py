@@ -157,7 +157,7 @@ def _table(page: Page, devices: tuple[DeviceEstimate, ...]) -> None:
     }
     columns = [name for name in COLUMNS if name not in unused]
     for device in devices:
-        over = device.budget_bytes is not None and device.total_bytes > device.budget_bytes
+        over = device.budget_bytes is not None and device.held_bytes > device.budget_bytes
         figures: list[Content] = [in_gib(getattr(device, f"{name}_bytes")) for name in columns]
         rows.append([(cell, "red" if over else "") for cell in [device.id, *figures]])
     if len(devices) > 1:

@@ -213,8 +213,9 @@ def on_one_memory(
     together = msgspec.structs.replace(
         devices[0],
         name=page.words.sentence("page.in-all"),
-        total_bytes=sum(device.total_bytes for device in devices),
+        total_bytes=sum(device.held_bytes for device in devices),
         budget_bytes=shared.free_bytes,
+        terms=(),
     )
     return (together, *devices[1:])
 
@@ -227,9 +228,9 @@ def _fullness(page: Page, devices: tuple[DeviceEstimate, ...]) -> None:
         page.text(
             message(
                 "page.fullness",
-                total=in_gib(device.total_bytes),
+                total=in_gib(device.held_bytes),
                 budget=in_gib(device.budget_bytes),
-                share=percent(device.total_bytes, device.budget_bytes),
+                share=percent(device.held_bytes, device.budget_bytes),
             )
         )
         for device in devices
@@ -244,8 +245,8 @@ def _fullness(page: Page, devices: tuple[DeviceEstimate, ...]) -> None:
     for device, name, figure in zip(devices, names, rows, strict=True):
         drawn: list[Part] = []
         if page.bars and device.budget_bytes and cells >= SHORTEST_BAR:
-            full = min(device.total_bytes / device.budget_bytes, 1)
-            style = "green" if device.total_bytes <= device.budget_bytes else "red"
+            full = min(device.held_bytes / device.budget_bytes, 1)
+            style = "green" if device.held_bytes <= device.budget_bytes else "red"
             drawn = [*bar(cells, ((full, "█", style), (1 - full, "░", "bright_black"))), " "]
         blanks = " " * (label - name.cell_len), " " * (widest - figure.cell_len)
         page.line(name.plain, blanks[0], *drawn, blanks[1], figure.plain, indent=2)
