@@ -64,11 +64,12 @@ def test_described_projectors_on_the_processor_are_those_of_llama_cpp(row: truth
 
 def test_every_description_with_a_graph_was_loaded() -> None:
     """
-    All but MiniCPM's, whose load is in the other table, and Llama 3.2's, which llama.cpp has no graph for.
+    All but MiniCPM's, whose load is in the other table, Llama 3.2's, which llama.cpp has no graph for, and GLM-4.5V's:
+    GLM-4.1V's with another width after it, of which no load is known.
     """
     loads = {row.described for row in truth.on_processor()}
 
-    assert set(descriptions()) - loads == {"minicpm-v-2.6", "llama-3.2-vision"}
+    assert set(descriptions()) - loads == {"minicpm-v-2.6", "llama-3.2-vision", "glm-4.5v"}
 
 
 def test_gemma_3n_reads_only_pictures() -> None:

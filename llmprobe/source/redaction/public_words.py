@@ -6,28 +6,30 @@ no part of it (``qwen`` is in ``qwen3``); words of one letter and plain numbers 
 """
 
 _MODELS_AND_PUBLISHERS = """
-    abliterated adapter afm afmoe agentica ai ai21labs aidc ailabs air all allenai alpindale amd apertus
-    apple arcee arctic asr audio awq aya baai baidu bailingmoe bartowski base bert beta bf bge bigcode
-    bytedance c4ai cai cascade casperhansen chat chatglm clip cloud code codegeex codegemma codellama
-    codeqwen coder codestral cogito cohere coherelabs command community cyankiwi databricks dbrx deep
-    deepcoder deepcogito deephermes deepseek dense devstral diffusion distill distilled dolphin dphn dpo
-    draft dreamgen dsa eagle embed embedding embeddinggemma en english ernie essentialai exaone expanse
-    falcon fim finetune flash flux functiongemma gemma gemman ggml glimmer glm glmmoe glmv google gpt
-    granite granitehybrid granitemoe grok guard heretic hermes hf hpcai huggingfaceh huggingfacetb hunyuan
-    hy ibm inclusionai infly instruct intel intern internlm internvl intfloat iquest iquestlab it jamba
-    jetbrains jp kimi kokoro laguna large lfm lfmmoe lgai lightning linear ling liquidai lite llama llm
-    lmstudio lmsys longcat lora m magistral marco math mathstral maverick maziyarpanahi medgemma medium
-    mellum merged meta micro microsoft mimo mini minicpm minilm minimax minimaxai minimaxm ministral mistral
-    mistralai mixedbread mixtral mllama mlx moe moondream moonlight moonshotai mpnet mradermacher mtp
-    multilingual muse mxbai nanbeige nano nemo nemotron neuralmagic next nm nomic nous nousresearch nvidia
-    ocr olmo olmoe omni open openai openbmb openchat opencoder openhermes openthinker org oss pangu parakeet
-    paraphrase perplexity phi phimoe pixtral plus poolside preview pro pt quantfactory qwen qwenmoe qwennext
-    qwenvl qwenvlmoe qwq r reasoning redhatai rerank reranker rl rnj safeguard sarashina sarvam sarvamai
-    sbintuitions scout sd sdxl seed sentence small smollm snowflake solar speculator sql stabilityai stable
-    stablelm starcoder starcoderbase step stepfun super swiss tech teknium tencent text thebloke think
-    thinker thinking thoughts tiiuae tiny tinyllama transformers translategemma trinity tts tulu turboderp
-    ubergarm ultra uncensored unsloth upstage vicuna vision vl voxtral whisper wizardlm xiaomimimo xs yi zai
-    zephyr
+    abliterated adapter afm afmoe agentica ai ai21labs aidc ailabs air all allenai alpindale amd
+    apertus apple arcee arctic asr audio awq aya baai baidu bailingmoe bartowski base bert beta bf
+    bge bigcode bytedance c4ai cai cascade casperhansen chat chatglm clip cloud code codegeex
+    codegemma codellama codeqwen coder codestral cogito cohere coherelabs command community cyankiwi
+    databricks dbrx deep deepcoder deepcogito deephermes deepseek dense devstral diffusion distill
+    distilled dolphin dots dphn dpo draft dreamgen dsa eagle embed embedding embeddinggemma en
+    english ernie essentialai eurollm exaone expanse falcon fim finetune flash flux functiongemma
+    gemma gemman ggml glimmer glm glmmoe glmv google gpt granite granitehybrid granitemoe grok guard
+    heretic hermes hf hilab hpcai huggingfaceh huggingfacetb hunyuan hy ibm inclusionai infly inst
+    instruct intel intern internlm internvl intfloat iquest iquestlab it jamba jetbrains jp kimi
+    kokoro laguna large lfm lfmmoe lgai lightning linear ling liquidai lite llama llm lmstudio lmsys
+    longcat lora m magistral marco math mathstral maverick maziyarpanahi medgemma medium mellum
+    merged meta micro microsoft mimo mini minicpm minilm minimax minimaxai minimaxm ministral
+    mistral mistralai mixedbread mixtral mllama mlx moe moondream moonlight moonshotai mpnet
+    mradermacher mtp multilingual muse mxbai nanbeige nano nemo nemotron neuralmagic next nm nomic
+    nous nousresearch nvidia ocr olmo olmoe omni open openai openbmb openchat opencoder openhermes
+    openthinker org oss pangu parakeet paraphrase perplexity phi phimoe pixtral plus poolside
+    preview pro project pt quantfactory qwen qwenmoe qwennext qwenvl qwenvlmoe qwq r reasoning
+    redhatai rednote rerank reranker ring rl rnj safeguard sarashina sarvam sarvamai sbintuitions
+    scout sd sdxl seed sentence small smollm snowflake solar speculator sql stabilityai stable
+    stablelm starcoder starcoderbase step stepfun super swiss tech teknium tencent terminus text
+    thebloke think thinker thinking thoughts tiiuae tiny tinyllama transformers translategemma
+    trinity tts tulu turboderp ubergarm ultra uncensored unsloth upstage utter vicuna vision vl
+    voxtral whisper wizardlm xiaomimimo xs yi zai zephyr
 """
 
 _FORMATS = """
